@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make help` lists the targets; their texts are the comments behind "##".
+
+BUILD     ?= build
+PREFIX    ?= /usr/local
+SANITIZER ?=
+OPT       ?= -O2
+CC        ?= gcc
+PYTHON    ?= python3
+
+VERSION   := 0.1.0
+PACKAGES  := libev libssl libcrypto jansson libmicrohttpd libcurl libxxhash libsystemd lua5.4
+# Asked only when something is built: `make deps` has to run where pkg-config is not there yet.
+PKG_CFLAGS = $(shell pkg-config --cflags $(filter-out libev,$(PACKAGES)) 2>/dev/null)
+PKG_LIBS   = $(shell pkg-config --libs $(filter-out libev,$(PACKAGES)) 2>/dev/null) -lev -lmsgpackc
+
+comma    := ,
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes \
+	-Wformat=2 -Wundef -Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough -Werror
+HARDEN   := -fstack-protector-strong -fPIE
+ifeq ($(SANITIZER),)
+HARDEN   += -D_FORTIFY_SOURCE=2
+SAN      :=
+else
+SAN      := $(foreach s,$(subst $(comma), ,$(SANITIZER)),-fsanitize=$(s)) -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer -g
+endif
+CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DMTLSGUARD_VERSION='"$(VERSION)"' -Iagent $(OPT) -g $(WARNINGS) \
+	$(HARDEN) $(SAN) $(COVERAGE) $(PKG_CFLAGS) -MMD -MP $(CFLAGS)
+LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -pthread $(SAN) $(COVERAGE) $(LDFLAGS)
+
+SOURCES  := $(sort $(wildcard agent/*.c agent/*/*.c))
+OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
+LIBRARY  := $(BUILD)/libmtlsguard.a
+PROGRAM  := $(BUILD)/mtlsguard
+UNIT     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test_*.c))
+SCENARIO := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/scenario/test_*.c))
+FUZZ     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
+TESTLIB  := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/lib/*.c))
+TESTS    := $(UNIT) $(SCENARIO) $(FUZZ)
+
+.PHONY: help all deps check test e2e bench fuzz cover lint format install demo clean tests floors
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: $(PROGRAM) floors ## build the agent: build/mtlsguard (BUILD=dir, SANITIZER=address|undefined|thread)
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
+
+deps: ## install the Debian packages that building and testing need (as root)
+	sh tests/env/deps.sh
+
+$(BUILD)/agent/%.o: agent/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -c $< -o $@
+
+$(LIBRARY): $(filter-out $(BUILD)/agent/main.o,$(OBJECTS))
+	@rm -f $@
+	ar rcs $@ $^
+
+$(PROGRAM): $(BUILD)/agent/main.o $(LIBRARY)
+	$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
+
+$(BUILD)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -Itests -c $< -o $@
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(TESTLIB) $(LIBRARY)
+	$(CC) $(LDFLAGS_ALL) $^ -lcmocka $(PKG_LIBS) -o $@
+
+$(BUILD)/tests/scenario/%: $(BUILD)/tests/scenario/%.o $(TESTLIB) $(LIBRARY)
+	$(CC) $(LDFLAGS_ALL) $^ -lcmocka $(PKG_LIBS) -o $@
+
+# Without libFuzzer a target is linked with a driver that replays files.
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(TESTLIB) $(LIBRARY)
+	$(CC) $(LDFLAGS_ALL) $^ -lcmocka $(PKG_LIBS) -o $@
+
+tests: $(PROGRAM) $(TESTS)
+
+floors: ## check who includes whom, lengths of files and functions
+	@$(PYTHON) tests/check/floors.py
+
+check: tests floors ## the quick tests, under a minute: unit, scenario, commands, fuzz seeds
+	@BUILD=$(BUILD) tests/run unit scenario cmd fuzz
+
+test: all ## every test, with real proxies; the last line counts them
+	@BUILD=$(BUILD) tests/run
+
+e2e: tests ## the tests against every HAProxy branch
+	@BUILD=$(BUILD) tests/run e2e-2.6 e2e-3.0 e2e-3.2 e2e-3.4
+
+bench: all ## measure against a do-nothing agent (ARGS=--quick for a short run)
+	$(MAKE) --no-print-directory BUILD=$(BUILD) bench-tools
+	$(PYTHON) tests/bench/bench.py --build $(BUILD) $(ARGS)
+
+fuzz: ## run every fuzz target with libFuzzer (FUZZ_SECONDS=30 each)
+	BUILD=$(BUILD)-fuzz sh tests/fuzz/run.sh $(or $(FUZZ_SECONDS),30)
+
+cover: ## line coverage of check, as text
+	$(MAKE) BUILD=$(BUILD)-cover OPT=-O0 COVERAGE=--coverage check
+	cd $(BUILD)-cover && gcov -n $$(find agent -name '*.gcda') 2>/dev/null | \
+		awk '/^File .*agent\//{f=$$2} /^Lines/ && f{print f, $$2, $$4; f=""}' | sort
+
+lint: floors ## static checks: clang's warnings and analyzer, shellcheck where it is installed
+	sh tests/check/lint.sh "$(filter-out -fno-sanitize-recover=all,$(CFLAGS_ALL))"
+
+format: ## lay the C sources out (clang-format, kernel style)
+	clang-format -i $(wildcard agent/*.[ch] agent/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.c)
+
+install: $(PROGRAM) ## install the agent, man page, examples and HAProxy files under $(DESTDIR)$(PREFIX)
+	install -Dm755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/mtlsguard
+	install -d $(DESTDIR)$(PREFIX)/share/mtlsguard/haproxy $(DESTDIR)$(PREFIX)/share/mtlsguard/lua
+	cp -R haproxy-conf/. $(DESTDIR)$(PREFIX)/share/mtlsguard/haproxy/
+	cp -R lua/. $(DESTDIR)$(PREFIX)/share/mtlsguard/lua/
+
+demo: ## show it: PKI, agent, HAProxy, origin, requests being decided (DEMO_ONCE=1: then exit)
+	@sh tests/env/deps.sh
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) all >/dev/null
+	@BUILD=$(BUILD) $(PYTHON) tests/env/demo.py
+
+clean: ## remove what was built
+	rm -rf build build-asan build-tsan build-fuzz build-cover
+
+-include tests/bench/bench.mk
+-include $(OBJECTS:.o=.d) $(TESTS:=.d) $(TESTLIB:.o=.d)

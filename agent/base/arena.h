@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MTLSGUARD_BASE_ARENA_H
+#define MTLSGUARD_BASE_ARENA_H
+
+#include "base/err.h"
+#include "base/slice.h"
+
+/*
+ * A request's memory: taken piece by piece, given back in one go, never over a
+ * cap. Nothing in it is freed alone. One owner, one thread. A pooled arena is
+ * reset and used again; its first block stays.
+ */
+struct arena_block;
+
+struct arena {
+	uint8_t *pos;
+	uint8_t *end;
+	struct arena_block *blocks;
+	size_t used;
+	size_t cap;
+};
+
+/* An empty arena that gives at most cap bytes. Free with arena_fini. */
+void arena_init(struct arena *a, size_t cap);
+void arena_fini(struct arena *a);
+
+/* Everything taken is gone; the first block is kept for the next request. */
+void arena_reset(struct arena *a);
+
+/* n bytes aligned for any type, not zeroed, or NULL when the cap is reached. */
+void *arena_take(struct arena *a, size_t n);
+
+/* The same, zeroed. */
+void *arena_zero(struct arena *a, size_t n);
+
+/* A copy of s with a NUL after it (not counted). ptr is NULL when the cap is reached. */
+struct slice arena_copy(struct arena *a, struct slice s);
+
+#endif

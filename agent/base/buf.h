@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MTLSGUARD_BASE_BUF_H
+#define MTLSGUARD_BASE_BUF_H
+
+#include "base/err.h"
+#include "base/slice.h"
+
+/*
+ * The only way to write bytes: a buffer that grows up to a cap, and whose
+ * first fault sticks. After a fault writes do nothing; buf_err() is asked once,
+ * at the end. With a cap of 0 it grows without bound (process-lifetime data).
+ * A buffer made by buf_fixed() writes into storage of the caller and never grows.
+ */
+struct buf {
+	uint8_t *ptr;
+	size_t len;
+	size_t room;
+	size_t cap;
+	bool fixed;
+	enum err err;
+};
+
+/* An empty buffer that may grow to cap bytes (0: no bound). Free with buf_fini. */
+static inline struct buf buf_capped(size_t cap)
+{
+	return (struct buf){ .cap = cap };
+}
+
+/* A buffer over `room` bytes at ptr, which stay the caller's. Past them: ERR_LIMIT. */
+static inline struct buf buf_fixed(void *ptr, size_t room)
+{
+	return (struct buf){ .ptr = ptr, .room = room, .cap = room, .fixed = true };
+}
+
+/* Gives the memory back (unless fixed) and leaves an empty buffer with the same cap. */
+void buf_fini(struct buf *b);
+
+/* Forgets content and fault, keeps the memory. */
+static inline void buf_reset(struct buf *b)
+{
+	b->len = 0;
+	b->err = ERR_OK;
+}
+
+static inline struct slice buf_slice(const struct buf *b)
+{
+	return slice_of(b->ptr, b->err ? 0 : b->len);
+}
+
+/* The first fault: ERR_LIMIT (over the cap) or ERR_OK. */
+static inline enum err buf_err(const struct buf *b)
+{
+	return b->err;
+}
+
+/* Makes room for n more bytes and returns where they go, or NULL (fault set).
+ * What was written is added with buf_added(). */
+uint8_t *buf_want(struct buf *b, size_t n);
+
+static inline void buf_added(struct buf *b, size_t n)
+{
+	b->len += n;
+}
+
+/* Takes n bytes off the front (what a socket took). */
+void buf_drop(struct buf *b, size_t n);
+
+void buf_u8(struct buf *b, uint8_t v);
+void buf_u32(struct buf *b, uint32_t v); /* big endian */
+void buf_put(struct buf *b, struct slice s);
+void buf_str(struct buf *b, const char *s);
+void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* SPOP's variable-length integer, the one encoding that a value has. */
+void buf_varint(struct buf *b, uint64_t v);
+
+/* A varint length, then the bytes. */
+void buf_varstr(struct buf *b, struct slice s);
+
+/* Overwrites four bytes at offset `at` (big endian) with v: back-patched lengths. */
+void buf_patch_u32(struct buf *b, size_t at, uint32_t v);
+
+/* s as a JSON string with its quotes; bytes that are no UTF-8 become U+FFFD. */
+void buf_json(struct buf *b, struct slice s);
+
+/* Bytes that buf_varint would write: 1 to 10. */
+size_t varint_size(uint64_t v);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void *must(void *ptr)
+{
+	if (!ptr) {
+		fputs("mtlsguard: out of memory\n", stderr);
+		abort();
+	}
+	return ptr;
+}
+
+void *mem_new(size_t n)
+{
+	return must(calloc(1, n ? n : 1));
+}
+
+void *mem_array(size_t count, size_t size)
+{
+	return must(calloc(count ? count : 1, size ? size : 1));
+}
+
+void *mem_grow(void *ptr, size_t n)
+{
+	return must(realloc(ptr, n ? n : 1));
+}
+
+char *mem_dup(struct slice s)
+{
+	char *copy = must(malloc(s.len + 1));
+
+	if (s.len)
+		memcpy(copy, s.ptr, s.len);
+	copy[s.len] = '\0';
+	return copy;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MTLSGUARD_BASE_MEM_H
+#define MTLSGUARD_BASE_MEM_H
+
+#include "base/slice.h"
+
+/*
+ * Memory of process or connection lifetime. When the system has none left the
+ * process ends with a message: a supervisor's restart is cleaner than a half
+ * built state, and an absent agent denies. Request memory comes from an arena.
+ */
+
+/* n zeroed bytes; free() them. */
+void *mem_new(size_t n);
+
+/* An array of count zeroed items of `size` bytes; aborts when the product overflows. */
+void *mem_array(size_t count, size_t size);
+
+/* realloc; the new part is not zeroed. */
+void *mem_grow(void *ptr, size_t n);
+
+/* A NUL-terminated copy of s; bytes after an inner NUL are kept. free() it. */
+char *mem_dup(struct slice s);
+
+#endif

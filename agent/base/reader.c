@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/reader.h"
+
+void reader_fail(struct reader *r, enum err err)
+{
+	if (!r->err)
+		r->err = err;
+}
+
+struct slice reader_bytes(struct reader *r, size_t n)
+{
+	struct slice s;
+
+	if (n > reader_left(r)) {
+		reader_fail(r, ERR_SHORT);
+		return SLICE_EMPTY;
+	}
+	if (r->err)
+		return SLICE_EMPTY;
+	s = slice_of(r->pos, n);
+	if (n)
+		r->pos += n;
+	return s;
+}
+
+static uint32_t big_endian(struct reader *r, size_t n)
+{
+	struct slice s = reader_bytes(r, n);
+	uint32_t v = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		v = v << 8 | s.ptr[i];
+	return v;
+}
+
+uint8_t reader_u8(struct reader *r)
+{
+	return (uint8_t)big_endian(r, 1);
+}
+
+uint16_t reader_u16(struct reader *r)
+{
+	return (uint16_t)big_endian(r, 2);
+}
+
+uint32_t reader_u24(struct reader *r)
+{
+	return big_endian(r, 3);
+}
+
+uint32_t reader_u32(struct reader *r)
+{
+	return big_endian(r, 4);
+}
+
+static uint64_t varint_tail(struct reader *r, uint64_t first)
+{
+	const uint8_t *p = r->pos + 1;
+	uint64_t v = first;
+	unsigned shift = 4;
+	uint64_t part;
+
+	do {
+		if (p == r->end) {
+			reader_fail(r, ERR_SHORT);
+			return 0;
+		}
+		/* Ten bytes hold 64 bits; of the tenth only four bits have room. */
+		part = *p;
+		if (shift > 60 || (shift == 60 && part > 0x0f) ||
+		    __builtin_add_overflow(v, part << shift, &v)) {
+			reader_fail(r, ERR_FORMAT);
+			return 0;
+		}
+		shift += 7;
+	} while (*p++ & 0x80);
+	r->pos = p;
+	return v;
+}
+
+uint64_t reader_varint(struct reader *r)
+{
+	uint8_t first;
+
+	if (reader_left(r) == 0) {
+		reader_fail(r, ERR_SHORT);
+		return 0;
+	}
+	first = *r->pos;
+	if (first >= 240)
+		return varint_tail(r, first);
+	r->pos++;
+	return first;
+}
+
+struct slice reader_varstr(struct reader *r)
+{
+	uint64_t n = reader_varint(r);
+
+	if (n > reader_left(r)) {
+		reader_fail(r, ERR_SHORT);
+		return SLICE_EMPTY;
+	}
+	return reader_bytes(r, (size_t)n);
+}
+
+struct slice reader_rest(struct reader *r)
+{
+	return reader_bytes(r, reader_left(r));
+}
+
+enum err reader_end(struct reader *r)
+{
+	if (reader_left(r))
+		reader_fail(r, ERR_FORMAT);
+	return r->err;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MTLSGUARD_BASE_READER_H
+#define MTLSGUARD_BASE_READER_H
+
+#include "base/err.h"
+#include "base/slice.h"
+
+/*
+ * The only way to read bytes: a bounded cursor whose first fault sticks. After
+ * a fault every read gives zero or an empty view and moves nothing, so that a
+ * decoder reads like its schema and asks reader_err() once, at the end.
+ */
+struct reader {
+	const uint8_t *pos;
+	const uint8_t *end;
+	enum err err;
+};
+
+/* Starts at the front of s, whose bytes must outlive the reader. */
+static inline struct reader reader_of(struct slice s)
+{
+	return (struct reader){ s.ptr, s.len ? s.ptr + s.len : s.ptr, ERR_OK };
+}
+
+/* Bytes not read yet; 0 after a fault. */
+static inline size_t reader_left(const struct reader *r)
+{
+	return r->err ? 0 : (size_t)(r->end - r->pos);
+}
+
+/* The first fault, or ERR_OK. */
+static inline enum err reader_err(const struct reader *r)
+{
+	return r->err;
+}
+
+/* Puts a fault in, unless one is there already. */
+void reader_fail(struct reader *r, enum err err);
+
+uint8_t reader_u8(struct reader *r);
+uint16_t reader_u16(struct reader *r); /* big endian */
+uint32_t reader_u24(struct reader *r); /* big endian */
+uint32_t reader_u32(struct reader *r); /* big endian */
+
+/*
+ * SPOP's variable-length integer (SPOE text 3.1, "Variable-length integer"):
+ * at most ten bytes. ERR_SHORT when the bytes end, ERR_FORMAT for an eleventh
+ * byte or a value over 64 bits.
+ */
+uint64_t reader_varint(struct reader *r);
+
+/* A view on the next n bytes, which stay where they are. ERR_SHORT. */
+struct slice reader_bytes(struct reader *r, size_t n);
+
+/* A varint length, then a view on that many bytes. */
+struct slice reader_varstr(struct reader *r);
+
+/* What is left, as a view; the reader is at its end afterwards. */
+struct slice reader_rest(struct reader *r);
+
+/* ERR_FORMAT if bytes are left; returns the first fault or ERR_OK. */
+enum err reader_end(struct reader *r) MUST_USE;
+
+#endif
