@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MTLSGUARD_CORE_SNAPSHOT_H
+#define MTLSGUARD_CORE_SNAPSHOT_H
+
+#include "base/diag.h"
+#include "base/err.h"
+#include "core/config.h"
+
+/*
+ * One configuration ready to decide with: the config, its authorities' CA
+ * certificates, deny lists, the index of hosts, the routes in the order of
+ * their weight, the encoded list of owned header names. Built off the request
+ * loops, immutable (the CA memory inside a trust apart), counted atomically:
+ * a loop holds one count, requests pin the loop's.
+ */
+struct trust;
+struct deny_set;
+
+struct snapshot;
+
+/*
+ * Builds a snapshot and takes config over (also on failure). `before` is the
+ * running one or NULL: the CA certificates that it remembers for resumed
+ * sessions go on. Faults (an unreadable CA file …) go to diag; ERR_CONFIG.
+ */
+enum err snapshot_build(struct config *config, struct snapshot *before, struct diag_list *diag,
+			struct snapshot **out) MUST_USE;
+
+struct snapshot *snapshot_ref(struct snapshot *snapshot);
+void snapshot_unref(struct snapshot *snapshot);
+
+/* Borrowed. */
+const struct config *snapshot_config(const struct snapshot *snapshot);
+
+/* The host entry for a canonical name: the exact one, else the wildcard with the longest
+ * suffix, else "*", else NULL. "*.a.b" matches one label or more before ".a.b". */
+const struct host_conf *snapshot_host(const struct snapshot *snapshot, struct slice host);
+
+/* The worker whose route matches host and path best, or NULL: exact host before wildcard,
+ * longer host before shorter, then longer path before shorter, exact before prefix. */
+const struct worker_conf *snapshot_worker(const struct snapshot *snapshot, struct slice host,
+					  struct slice path);
+
+/* The CA certificates of authority number i. Borrowed. */
+struct trust *snapshot_trust(const struct snapshot *snapshot, size_t i);
+
+/* The deny list of authority number i, NULL when it has none. Borrowed. */
+const struct deny_set *snapshot_deny(const struct snapshot *snapshot, size_t i);
+
+/* Names that are always removed from what clients send, encoded as a name block (verdict.h). */
+struct slice snapshot_owned_block(const struct snapshot *snapshot);
+
+/* True when `name` (any case, '_' counting as '-') is ours to set: built in, or in headers.owned. */
+bool snapshot_owns(const struct snapshot *snapshot, struct slice name);
+
+/* Grows by one with each snapshot of the process: a cheap identity for caches. */
+uint64_t snapshot_number(const struct snapshot *snapshot);
+
+#endif

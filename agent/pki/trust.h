@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MTLSGUARD_PKI_TRUST_H
+#define MTLSGUARD_PKI_TRUST_H
+
+#include "base/diag.h"
+#include "base/err.h"
+#include "base/slice.h"
+
+/*
+ * One authority's CA certificates: anchors, intermediates that help, and a
+ * bounded memory of CA certificates that clients brought and that once chained
+ * to an anchor, so that a resumed TLS session, which brings none, verifies
+ * too. Shared by all loops, counted atomically; immutable but for the memory,
+ * which has its own lock and a number that grows when something is added.
+ */
+struct trust;
+
+struct trust_ca {
+	struct slice subject; /* RFC 2253 */
+	int64_t not_before, not_after; /* epoch seconds */
+	bool anchor;
+};
+
+/*
+ * Reads PEM text: every certificate in `anchors` becomes an anchor, in
+ * `intermediates` (may be empty) a helper. file names are for messages only.
+ * Faults (no certificate in it, a block that is no certificate) go to diag
+ * with their line; ERR_CONFIG.
+ */
+enum err trust_load(struct slice anchors, const char *anchors_file, struct slice intermediates,
+		    const char *intermediates_file, struct diag_list *diag,
+		    struct trust **out) MUST_USE;
+
+struct trust *trust_ref(struct trust *trust);
+void trust_unref(struct trust *trust);
+
+/* What `before` remembers goes on in trust; each is verified again whenever it is used. */
+void trust_inherit(struct trust *trust, struct trust *before);
+
+/* The certificates that it was loaded with, for lints, status and metrics. Borrowed. */
+size_t trust_count(const struct trust *trust);
+void trust_get(const struct trust *trust, size_t i, struct trust_ca *out);
+
+/* The anchors' subject names in DER are needed for CA announcements: PEM of anchor i appended by the caller. */
+
+/* How often the memory has grown. Atomic read. */
+uint64_t trust_memory(const struct trust *trust);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MTLSGUARD_PKI_VERIFY_H
+#define MTLSGUARD_PKI_VERIFY_H
+
+#include "base/err.h"
+#include "base/slice.h"
+#include "pki/cert.h"
+#include "pki/trust.h"
+
+/*
+ * Path building and validation (RFC 5280 6) with OpenSSL, purpose sslclient,
+ * against a host's authorities at a given time. First the names alone are
+ * walked, from the leaf over what was presented, what helps and what is
+ * remembered, to the anchors: when no anchor is reached no signature is
+ * checked. Otherwise X509_verify_cert decides.
+ */
+#define VERIFY_CHAIN_MAX 10 /* intermediates */
+
+struct verify_input {
+	const struct cert *leaf;
+	const struct slice *chain; /* presented intermediates, DER, as sent */
+	size_t chain_count;
+	struct trust *const *trusts; /* the host's authorities, in order */
+	size_t trust_count;
+	int64_t now; /* epoch seconds */
+};
+
+/* A certificate of the path below the anchor, for revocation. */
+struct verify_node {
+	uint8_t issuer_key[32]; /* SHA-256 of the issuer's name and public key */
+	uint8_t sha256[32], spki_sha256[32];
+	uint8_t serial[20]; /* magnitude, serial_len octets without leading zeros */
+	size_t serial_len;
+	uint8_t ski[64];
+	size_t ski_len; /* 0: none, or longer than what is compared */
+};
+
+struct verify_result {
+	int error;	  /* X509_V_ERR number, 0: verified */
+	size_t authority; /* index into trusts; only when error is 0 */
+	struct verify_node path[VERIFY_CHAIN_MAX + 1]; /* [0] is the leaf; the anchor is not in it */
+	size_t path_len;  /* 0 unless error is 0; a leaf that is itself an anchor has 1 */
+	char issuer_serial[48]; /* upper hex of the direct issuer, "" when unknown */
+	char issuer_ski[132];
+	/* This result holds while valid_from <= now < valid_until and the memories
+	 * of the trusts (their sum) still say `memory`, or whatever they say when error is 0. */
+	int64_t valid_from, valid_until;
+	uint64_t memory;
+};
+
+/*
+ * Never fails: what cannot be verified has error set. CA certificates of the
+ * presented chain that led to the anchor are remembered in that authority's
+ * trust. Takes up to a few hundred microseconds of signature checks.
+ */
+void verify_run(const struct verify_input *input, struct verify_result *result);
+
+/* Cloudflare's word for a result: "SUCCESS", "FAILED:self signed certificate",
+ * "FAILED" … in OpenSSL 1.1.1's wording by number. Static text. */
+const char *verify_text(int error);
+
+#endif
