@@ -3,6 +3,8 @@
 #define MTLSGUARD_CORE_ENGINE_H
 
 #include "base/err.h"
+#include "core/chaincache.h"
+#include "core/metrics.h"
 #include "core/policy.h"
 #include "core/request.h"
 #include "core/snapshot.h"
@@ -19,6 +21,46 @@
 struct engine;
 
 enum engine_state { ENGINE_DONE, ENGINE_PENDING };
+
+/*
+ * What an engine needs from the world: clocks, the runtime of workers, where
+ * decision records go, and who frees a configuration that no request uses any
+ * more (closing Lua states can take a millisecond, so never the loop itself).
+ */
+struct engine_env {
+	int64_t (*mono_ns)(void);
+	int64_t (*wall_s)(void);
+	int64_t (*wall_ns)(void);
+	const struct policy_ops *policy; /* NULL: no workers, a snapshot that has some cannot be used */
+	struct chaincache *chains;	 /* shared by all loops */
+	struct inflight *inflight;	 /* shared by all loops */
+	/* One decision record, a JSON object without its newline; NULL: nowhere. Must not block. */
+	void (*record)(void *arg, struct slice line);
+	void (*retire)(void *arg, struct snapshot *snapshot, struct policy_set *policies);
+	void *arg;
+	unsigned loops; /* between how many the certificate cache is divided */
+};
+
+/* Requests pending or being decided in the whole process. */
+struct inflight {
+	_Atomic unsigned count;
+};
+
+/* Takes one count of snapshot, and policies (opened for this loop; NULL without workers). env is copied. */
+struct engine *engine_new(const struct engine_env *env, struct snapshot *snapshot,
+			  struct policy_set *policies);
+
+/* Later requests use these; the former ones go to env.retire once no request pins them. */
+void engine_switch(struct engine *engine, struct snapshot *snapshot, struct policy_set *policies);
+
+/* The present one. Borrowed. */
+struct snapshot *engine_snapshot(const struct engine *engine);
+
+/* This loop's counters; read from any thread. */
+const struct metrics *engine_metrics(const struct engine *engine);
+
+/* No request may be pending or unreleased. */
+void engine_free(struct engine *engine);
 
 struct ticket {
 	struct request *req;

@@ -18,6 +18,7 @@
 struct host_conf;
 struct cert_entry;
 struct snapshot;
+struct world;
 
 enum arg {
 	ARG_CERT, ARG_USED, ARG_CHAIN, ARG_SNI, ARG_TLS_VERSION, ARG_TLS_CIPHER, ARG_RESUMED,
@@ -45,7 +46,8 @@ struct request {
 	struct extra_arg **extra_tail;
 
 	/* Filled by the engine, in the order of its stages. */
-	struct snapshot *snapshot; /* pinned from submit to fini */
+	struct snapshot *snapshot; /* held from submit to release, by its world */
+	struct world *world;
 	int64_t now_s;		   /* wall clock, epoch seconds, of this decision */
 	int64_t started_ns;	   /* monotonic */
 	int64_t deadline_ns;	   /* monotonic */

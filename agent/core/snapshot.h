@@ -41,6 +41,9 @@ const struct host_conf *snapshot_host(const struct snapshot *snapshot, struct sl
 const struct worker_conf *snapshot_worker(const struct snapshot *snapshot, struct slice host,
 					  struct slice path);
 
+/* True when some path of this canonical host has a worker. */
+bool snapshot_routed(const struct snapshot *snapshot, struct slice host);
+
 /* The CA certificates of authority number i. Borrowed. */
 struct trust *snapshot_trust(const struct snapshot *snapshot, size_t i);
 

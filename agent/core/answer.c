@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/answer.h"
+
+#include "base/buf.h"
+#include "core/cert_entry.h"
+#include "core/problem.h"
+#include "core/request_headers.h"
+
+/* How long an allow may be reused by a once-per-connection front, in seconds. */
+#define UNTIL_MAX 30
+
+static void fill_log_values(struct request *req)
+{
+	struct verdict *verdict = &req->verdict;
+
+	verdict->verified = fact_text(req, FACT_VERIFIED);
+	if (!req->cert)
+		return;
+	verdict->cn = req->cert->cert->cn;
+	verdict->serial = req->cert->facts[FACT_SERIAL];
+	verdict->fingerprint = req->cert->facts[FACT_FINGERPRINT_SHA256];
+	verdict->subject = req->cert->facts[FACT_SUBJECT_DN];
+	verdict->issuer = req->cert->facts[FACT_ISSUER_DN];
+}
+
+static void start(struct request *req, enum verdict_kind kind, enum reason reason, int status)
+{
+	req->verdict = (struct verdict){ .kind = kind, .reason = reason, .status = status,
+					 .id = req->verdict.id };
+	fill_log_values(req);
+}
+
+void answer_deny(struct request *req, enum reason reason)
+{
+	start(req, VERDICT_DENY, reason, reason_status(reason));
+	problem_write(req, snapshot_config(req->snapshot)->refusals_reason);
+}
+
+enum err answer_respond(struct request *req, const struct policy_result *result)
+{
+	start(req, VERDICT_RESPOND, REASON_WORKER_RESPONSE, result->status);
+	req->verdict.body = result->body;
+	req->verdict.content_type = result->content_type;
+	req->verdict.location = result->location;
+	return header_block_add(&req->verdict.res_set, result->res_set);
+}
+
+/* Client headers under a name that is ours, in whatever spelling the proxy will find them. */
+static enum err owned_names_sent(const struct request *req, struct slice *out)
+{
+	struct slice name, value;
+	uint8_t *room;
+	struct buf b;
+	size_t at = 0;
+
+	*out = SLICE_EMPTY;
+	if (request_bytes(req, ARG_HEADERS).len == 0)
+		return ERR_OK;
+	room = arena_take(req->arena, request_bytes(req, ARG_HEADERS).len);
+	if (!room)
+		return ERR_MEMORY;
+	b = buf_fixed(room, request_bytes(req, ARG_HEADERS).len);
+	while (request_header_next(req, &at, &name, &value))
+		if (snapshot_owns(req->snapshot, name))
+			buf_varstr(&b, name);
+	*out = buf_slice(&b);
+	return buf_err(&b);
+}
+
+static bool is_set_by_us(const struct headers_conf *conf, struct slice name)
+{
+	return (conf->managed_transform && slice_starts(name, SLICE_LIT("cf-cert-"))) ||
+	       (conf->client_cert && slice_starts(name, SLICE_LIT("client-cert"))) ||
+	       (conf->forward_certificate && slice_starts(name, SLICE_LIT("cf-client-cert-")));
+}
+
+/* What the worker set, without the names that the headers stage sets itself: those are not a worker's to forge. */
+static enum err worker_headers(struct request *req, const struct policy_result *result,
+			       struct slice *out)
+{
+	const struct headers_conf *conf = &snapshot_config(req->snapshot)->headers;
+	struct header_block block = { .parts = { result->req_set }, .count = 1 };
+	struct header_cursor cursor = { 0 };
+	struct slice name, value;
+	bool clean = true;
+	uint8_t *room;
+	struct buf b;
+
+	*out = result->req_set;
+	while (header_block_next_pair(&block, &cursor, &name, &value))
+		clean &= !is_set_by_us(conf, name);
+	if (clean)
+		return ERR_OK;
+	room = arena_take(req->arena, result->req_set.len);
+	if (!room)
+		return ERR_MEMORY;
+	b = buf_fixed(room, result->req_set.len);
+	cursor = (struct header_cursor){ 0 };
+	while (header_block_next_pair(&block, &cursor, &name, &value)) {
+		if (is_set_by_us(conf, name))
+			continue;
+		buf_varstr(&b, name);
+		buf_varstr(&b, value);
+	}
+	*out = buf_slice(&b);
+	return buf_err(&b);
+}
+
+static enum err add_certificate_headers(struct request *req)
+{
+	const struct headers_conf *conf = &snapshot_config(req->snapshot)->headers;
+	struct verdict *verdict = &req->verdict;
+	const struct cert_entry *entry = req->cert;
+	enum err err;
+
+	if (!entry)
+		return conf->managed_transform ?
+			       header_block_add(&verdict->req_set, cert_headers_absent()) : ERR_OK;
+	verdict->client_cert = entry->client_cert.len > 0;
+	if (verdict->client_cert)
+		verdict->client_cert_value = entry->facts[FACT_RFC9440];
+	err = header_block_add(&verdict->req_set, entry->headers);
+	if (!err)
+		err = header_block_add(&verdict->req_set, entry->der_headers);
+	if (!err)
+		err = header_block_add(&verdict->req_set, entry->chain_headers);
+	return err;
+}
+
+static enum err add_worker_edits(struct request *req, const struct policy_result *result)
+{
+	struct verdict *verdict = &req->verdict;
+	struct slice set;
+	enum err err = worker_headers(req, result, &set);
+
+	if (!err)
+		err = header_block_add(&verdict->req_del, result->req_del);
+	if (!err)
+		err = header_block_add(&verdict->req_set, set);
+	if (!err)
+		err = header_block_add(&verdict->res_del, result->res_del);
+	if (!err)
+		err = header_block_add(&verdict->res_set, result->res_set);
+	return err;
+}
+
+/* Only where nothing but host and certificate mattered may a front reuse the answer. */
+static int64_t reusable_until(const struct request *req)
+{
+	int64_t until = req->now_s + UNTIL_MAX;
+
+	if (req->observed || snapshot_routed(req->snapshot, req->host))
+		return 0;
+	if (req->cert && req->cert->result.valid_until < until)
+		until = req->cert->result.valid_until;
+	return until;
+}
+
+enum err answer_allow(struct request *req, const struct policy_result *result)
+{
+	struct slice sent;
+	enum err err;
+
+	start(req, VERDICT_ALLOW, REASON_ALLOWED, reason_status(REASON_ALLOWED));
+	err = header_block_add(&req->verdict.req_del, snapshot_owned_block(req->snapshot));
+	if (!err)
+		err = owned_names_sent(req, &sent);
+	if (!err)
+		err = header_block_add(&req->verdict.req_del, sent);
+	if (!err)
+		err = add_certificate_headers(req);
+	if (!err && result)
+		err = add_worker_edits(req, result);
+	req->verdict.until = result ? 0 : reusable_until(req);
+	return err;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/canon.h"
+
+#define HOST_MAX 253
+
+static bool is_host_byte(uint8_t c)
+{
+	uint8_t l = ascii_lower(c);
+
+	return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+}
+
+static bool is_hex(uint8_t c)
+{
+	uint8_t l = ascii_lower(c);
+
+	return (c >= '0' && c <= '9') || (l >= 'a' && l <= 'f');
+}
+
+/* Length of "[…]" at the front, or 0 when it is no IPv6 literal. */
+static size_t bracketed(struct slice s)
+{
+	size_t end = slice_find(s, ']');
+
+	if (end == s.len || end < 3)
+		return 0;
+	for (size_t i = 1; i < end; i++)
+		if (!is_hex(s.ptr[i]) && s.ptr[i] != ':' && s.ptr[i] != '.')
+			return 0;
+	return end + 1;
+}
+
+static bool labels_ok(struct slice host)
+{
+	size_t label = 0;
+
+	for (size_t i = 0; i < host.len; i++) {
+		if (!is_host_byte(host.ptr[i]))
+			return false;
+		if (host.ptr[i] != '.')
+			label++;
+		else if (label == 0)
+			return false;
+		else
+			label = 0;
+	}
+	return label > 0;
+}
+
+static enum err split_port(struct slice raw, struct slice *host)
+{
+	size_t name = raw.len && raw.ptr[0] == '[' ? bracketed(raw) : slice_find(raw, ':');
+	struct slice port = slice_sub(raw, name, raw.len);
+	uint64_t number;
+
+	if (name == 0)
+		return ERR_FORMAT;
+	/* "host:" has an empty port, which RFC 3986 3.2.3 allows. */
+	if (port.len && (port.ptr[0] != ':' ||
+			 (port.len > 1 && !slice_to_u64(slice_sub(port, 1, port.len), 65535, &number))))
+		return ERR_FORMAT;
+	*host = slice_sub(raw, 0, name);
+	return ERR_OK;
+}
+
+enum err canon_host(struct arena *arena, struct slice raw, struct slice *out)
+{
+	struct slice host;
+	uint8_t *copy;
+	enum err err = split_port(raw, &host);
+	bool upper = false;
+
+	if (err)
+		return err;
+	if (host.ptr[0] != '[') {
+		if (host.ptr[host.len - 1] == '.')
+			host.len--;
+		if (!labels_ok(host))
+			return ERR_FORMAT;
+	}
+	if (host.len > HOST_MAX)
+		return ERR_FORMAT;
+	for (size_t i = 0; i < host.len; i++)
+		upper |= ascii_lower(host.ptr[i]) != host.ptr[i];
+	*out = host;
+	if (!upper)
+		return ERR_OK;
+	copy = arena_take(arena, host.len);
+	if (!copy)
+		return ERR_MEMORY;
+	for (size_t i = 0; i < host.len; i++)
+		copy[i] = ascii_lower(host.ptr[i]);
+	*out = slice_of(copy, host.len);
+	return ERR_OK;
+}
+
+static bool is_unreserved(uint8_t c)
+{
+	return is_host_byte(c) || c == '~';
+}
+
+static unsigned hex_digit(uint8_t c)
+{
+	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(ascii_lower(c) - 'a') + 10;
+}
+
+/* Most paths are canonical already: no escape, no "\", no "//", no segment that begins with a dot. */
+static bool is_plain(struct slice raw)
+{
+	for (size_t i = 0; i < raw.len; i++) {
+		uint8_t c = raw.ptr[i];
+
+		if (c <= 0x20 || c >= 0x7f || c == '%' || c == '\\')
+			return false;
+		if (c == '/' && i + 1 < raw.len && (raw.ptr[i + 1] == '/' || raw.ptr[i + 1] == '.'))
+			return false;
+	}
+	return true;
+}
+
+/* Decodes what may be decoded, refuses what hides a separator; out has room for raw.len bytes. */
+static enum err decode_escapes(struct slice raw, uint8_t *out, size_t *len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < raw.len; i++) {
+		uint8_t c = raw.ptr[i];
+
+		if (c < 0x20 || c == 0x7f)
+			return ERR_FORMAT;
+		if (c != '%') {
+			out[n++] = c == '\\' ? '/' : c;
+			continue;
+		}
+		if (raw.len - i < 3 || !is_hex(raw.ptr[i + 1]) || !is_hex(raw.ptr[i + 2]))
+			return ERR_FORMAT;
+		c = (uint8_t)(hex_digit(raw.ptr[i + 1]) << 4 | hex_digit(raw.ptr[i + 2]));
+		if (c == 0 || c == '/' || c == '\\')
+			return ERR_FORMAT;
+		if (is_unreserved(c)) {
+			out[n++] = c;
+		} else {
+			out[n++] = '%';
+			out[n++] = (uint8_t)("0123456789ABCDEF"[c >> 4]);
+			out[n++] = (uint8_t)("0123456789ABCDEF"[c & 15]);
+		}
+		i += 2;
+	}
+	*len = n;
+	return ERR_OK;
+}
+
+/* RFC 3986 5.2.4 in place, joining runs of "/" on the way. path begins with "/". */
+static enum err remove_dots(uint8_t *path, size_t len, size_t *out_len)
+{
+	size_t n = 0; /* what stands already; always ends before a "/" */
+	size_t i = 0;
+
+	while (i < len) {
+		size_t start = ++i;
+		struct slice segment;
+
+		while (i < len && path[i] != '/')
+			i++;
+		segment = slice_of(path + start, i - start);
+		if (slice_eq(segment, SLICE_LIT(".."))) {
+			if (n == 0)
+				return ERR_FORMAT;
+			while (path[--n] != '/')
+				;
+		} else if (segment.len && !slice_eq(segment, SLICE_LIT("."))) {
+			path[n] = '/';
+			memmove(path + n + 1, segment.ptr, segment.len);
+			n += 1 + segment.len;
+			continue;
+		}
+		/* An empty or dot segment at the end leaves the "/" behind it. */
+		if (i == len)
+			path[n++] = '/';
+	}
+	*out_len = n;
+	return ERR_OK;
+}
+
+enum err canon_path(struct arena *arena, struct slice raw, struct slice *out)
+{
+	uint8_t *copy;
+	size_t len;
+	enum err err;
+
+	if (raw.len == 0 || (raw.ptr[0] != '/' && raw.ptr[0] != '\\'))
+		return ERR_FORMAT;
+	if (is_plain(raw)) {
+		*out = raw;
+		return ERR_OK;
+	}
+	copy = arena_take(arena, raw.len);
+	if (!copy)
+		return ERR_MEMORY;
+	err = decode_escapes(raw, copy, &len);
+	if (!err)
+		err = remove_dots(copy, len, &len);
+	*out = slice_of(copy, err ? 0 : len);
+	return err;
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/certcache.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+/* Keys are compared as a whole, not as the bytes of a struct. */
+#define HASH_KEYCMP(a, b, len) key_differs(a, b)
+#include <uthash.h>
+#include <utlist.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/mem.h"
+#include "core/cert_entry.h"
+
+/* Certificates that do not verify get this part of the room. */
+#define UNVERIFIED_SHARE 8
+#define UNVERIFIED_MIN 64
+
+struct key {
+	struct slice leaf, chain;
+	size_t set;
+	bool resumed; /* no chain was sent, and one may be remembered */
+};
+
+struct slot {
+	struct key key; /* views into the entry */
+	struct cert_entry *entry;
+	bool verified;
+	struct slot *prev, *next;
+	UT_hash_handle hh;
+};
+
+struct shelf {
+	struct slot *table;
+	struct slot *oldest; /* utlist: the newest is oldest->prev */
+	size_t count, max;
+};
+
+struct certcache {
+	struct shelf verified, unverified;
+	struct chaincache *chains;
+	uint64_t seed;
+	uint64_t next_key;
+	struct certcache_stats stats;
+};
+
+static int key_differs(const void *a, const void *b)
+{
+	const struct key *x = a, *y = b;
+
+	return x->set != y->set || x->resumed != y->resumed || !slice_eq(x->leaf, y->leaf) ||
+	       !slice_eq(x->chain, y->chain);
+}
+
+static unsigned hash_key(const struct certcache *cache, const struct key *key)
+{
+	uint64_t hash = XXH3_64bits_withSeed(key->leaf.ptr, key->leaf.len, cache->seed + key->set);
+
+	if (key->chain.len)
+		hash ^= XXH3_64bits_withSeed(key->chain.ptr, key->chain.len, hash);
+	return (unsigned)(hash ^ hash >> 32);
+}
+
+struct certcache *certcache_new(size_t max, struct chaincache *chains)
+{
+	struct certcache *cache = mem_new(sizeof(*cache));
+
+	cache->verified.max = max ? max : 1;
+	cache->unverified.max = max / UNVERIFIED_SHARE > UNVERIFIED_MIN ? max / UNVERIFIED_SHARE :
+									  UNVERIFIED_MIN;
+	cache->chains = chains;
+	/* Clients pick the keys: an unknown seed keeps them from picking one bucket. */
+	if (getrandom(&cache->seed, sizeof(cache->seed), 0) != (ssize_t)sizeof(cache->seed))
+		abort();
+	return cache;
+}
+
+static struct shelf *shelf_of(struct certcache *cache, const struct slot *slot)
+{
+	return slot->verified ? &cache->verified : &cache->unverified;
+}
+
+static void remove_slot(struct certcache *cache, struct slot *slot)
+{
+	struct shelf *shelf = shelf_of(cache, slot);
+
+	HASH_DELETE(hh, shelf->table, slot);
+	DL_DELETE(shelf->oldest, slot);
+	shelf->count--;
+	cert_entry_unref(slot->entry);
+	free(slot);
+}
+
+void certcache_free(struct certcache *cache)
+{
+	if (!cache)
+		return;
+	while (cache->verified.oldest)
+		remove_slot(cache, cache->verified.oldest);
+	while (cache->unverified.oldest)
+		remove_slot(cache, cache->unverified.oldest);
+	free(cache);
+}
+
+static struct slot *find_on(struct shelf *shelf, const struct key *key, unsigned hash)
+{
+	struct slot *slot;
+
+	HASH_FIND_BYHASHVALUE(hh, shelf->table, key, sizeof(*key), hash, slot);
+	if (slot && slot != shelf->oldest->prev) {
+		DL_DELETE(shelf->oldest, slot);
+		DL_APPEND(shelf->oldest, slot);
+	}
+	return slot;
+}
+
+static uint64_t memories(const struct certcache_query *query)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < query->host->authority_count; i++)
+		sum += trust_memory(snapshot_trust(query->snapshot, query->host->authorities[i]));
+	return sum;
+}
+
+/* Whether what was found out still stands. */
+static bool holds(const struct certcache *cache, const struct slot *slot,
+		  const struct certcache_query *query)
+{
+	const struct verify_result *result = &slot->entry->result;
+
+	if (slot->entry->snapshot != snapshot_number(query->snapshot) ||
+	    query->now < result->valid_from || query->now >= result->valid_until)
+		return false;
+	if (slot->key.resumed && slot->entry->chain.len == 0 &&
+	    slot->entry->chains != chaincache_number(cache->chains))
+		return false;
+	return result->error == 0 || result->memory == memories(query);
+}
+
+static void add_slot(struct certcache *cache, struct cert_entry *entry, const struct key *key,
+		     unsigned hash)
+{
+	struct slot *slot = mem_new(sizeof(*slot));
+	struct shelf *shelf;
+
+	slot->verified = entry->result.error == 0;
+	slot->key = (struct key){ .leaf = entry->cert->der, .set = key->set, .resumed = key->resumed };
+	if (!key->resumed)
+		slot->key.chain = entry->chain;
+	slot->entry = entry;
+	shelf = shelf_of(cache, slot);
+	if (shelf->count == shelf->max) {
+		cache->stats.evictions++;
+		remove_slot(cache, shelf->oldest);
+	}
+	HASH_ADD_KEYPTR_BYHASHVALUE(hh, shelf->table, &slot->key, sizeof(slot->key), hash, slot);
+	DL_APPEND(shelf->oldest, slot);
+	shelf->count++;
+}
+
+static struct cert_entry *make(struct certcache *cache, struct cert *cert, const struct key *key,
+			       const struct certcache_query *query)
+{
+	struct buf remembered = buf_capped(0);
+	uint64_t chains = chaincache_number(cache->chains);
+	struct slice chain = key->chain;
+	struct cert_entry *entry;
+
+	if (key->resumed && chaincache_get(cache->chains, cert->sha256_octets, &remembered))
+		chain = buf_slice(&remembered);
+	entry = cert_entry_make(cert, chain, query, ++cache->next_key);
+	entry->chains = chains;
+	cache->stats.verifications++;
+	if (entry->result.error == 0 && !key->resumed)
+		chaincache_put(cache->chains, cert->sha256_octets, chain);
+	buf_fini(&remembered);
+	return entry;
+}
+
+static enum err learn(struct certcache *cache, const struct key *key, unsigned hash,
+		      const struct certcache_query *query, struct cert_entry **out)
+{
+	struct slice ders[CHAIN_CERTS_MAX];
+	struct cert *cert;
+	size_t count;
+	enum err err;
+
+	cache->stats.misses++;
+	err = cert_split(key->chain, ders, CHAIN_CERTS_MAX, &count);
+	if (!err)
+		err = cert_parse(key->leaf, &cert);
+	if (err)
+		return err;
+	*out = make(cache, cert, key, query);
+	cert_unref(cert);
+	add_slot(cache, *out, key, hash);
+	return ERR_OK;
+}
+
+static void renew(struct certcache *cache, struct slot *slot, const struct key *key, unsigned hash,
+		  const struct certcache_query *query, struct cert_entry **out)
+{
+	struct cert *cert = cert_ref(slot->entry->cert);
+
+	remove_slot(cache, slot);
+	*out = make(cache, cert, key, query);
+	cert_unref(cert);
+	add_slot(cache, *out, key, hash);
+}
+
+enum err certcache_get(struct certcache *cache, const struct certcache_query *query,
+		       struct cert_entry **out)
+{
+	struct key key = { query->leaf, query->chain, query->host->set,
+			   query->resumed && query->chain.len == 0 };
+	unsigned hash = hash_key(cache, &key);
+	struct slot *slot = find_on(&cache->verified, &key, hash);
+	enum err err = ERR_OK;
+
+	if (!slot && cache->unverified.table)
+		slot = find_on(&cache->unverified, &key, hash);
+	if (slot && holds(cache, slot, query)) {
+		cache->stats.hits++;
+		*out = slot->entry;
+	} else if (slot) {
+		renew(cache, slot, &key, hash, query, out);
+	} else {
+		err = learn(cache, &key, hash, query, out);
+	}
+	if (!err)
+		(*out)->refs++;
+	return err;
+}
+
+void certcache_stats_get(const struct certcache *cache, struct certcache_stats *out)
+{
+	*out = cache->stats;
+	out->verified = cache->verified.count;
+	out->unverified = cache->unverified.count;
+}

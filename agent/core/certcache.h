@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MTLSGUARD_CORE_CERTCACHE_H
+#define MTLSGUARD_CORE_CERTCACHE_H
+
+#include "core/chaincache.h"
+#include "core/facts.h"
+#include "core/snapshot.h"
+#include "pki/cert.h"
+#include "pki/verify.h"
+
+/*
+ * What one loop knows of the certificates that it meets: parsed once, verified
+ * once for each set of authorities, together with everything that is made of
+ * them (property texts, encoded headers). Entries are immutable and counted; a
+ * request holds one until it is released.
+ *
+ * An entry is found by the leaf's whole DER, the presented chain and the host's
+ * set of authorities; a fast keyed hash only finds the bucket. It is used again
+ * while its verification holds: the same snapshot, inside its window of time,
+ * and, where it failed, with nothing new in the memories of CA certificates.
+ * Verified and other certificates live apart, so that a flood of worthless ones
+ * pushes no good one out.
+ */
+struct certcache;
+
+struct cert_entry {
+	unsigned refs;
+	uint64_t key; /* facts_key() */
+	struct cert *cert;
+	struct verify_result result;
+	struct slice authority; /* name, or empty; lives in the entry */
+	bool checked; /* its authority has a source of revocation */
+	bool revoked;
+	struct slice facts[FACT_COUNT];
+	struct slice headers;	     /* the cf-cert-* pairs, encoded */
+	struct slice der_headers;    /* cf-client-cert-der-base64 and -sha256, encoded */
+	struct slice client_cert;    /* the client-cert pair, encoded; empty unless it may be sent */
+	struct slice chain_headers;  /* the client-cert-chain pair, encoded; empty unless it may be sent */
+	struct slice chain;	     /* concatenated DER: as sent, or as remembered */
+	uint64_t snapshot;	     /* snapshot_number() of the verification */
+	uint64_t chains;	     /* chaincache_number() when a chain was looked up */
+	void *storage;
+};
+
+/* `max` certificates at most; chains is shared by all loops and outlives the cache. */
+struct certcache *certcache_new(size_t max, struct chaincache *chains);
+void certcache_free(struct certcache *cache);
+
+struct certcache_query {
+	struct snapshot *snapshot;
+	const struct host_conf *host;
+	struct slice leaf, chain; /* DER; chain empty: none sent */
+	bool resumed;		  /* the session was resumed: a chain may be remembered */
+	int64_t now;		  /* epoch seconds */
+};
+
+/*
+ * The entry of a presented certificate, counted for the caller. ERR_FORMAT when
+ * the leaf is not one whole certificate or the chain is no row of DER values,
+ * ERR_LIMIT when the chain has more than 32 of them.
+ */
+enum err certcache_get(struct certcache *cache, const struct certcache_query *query,
+		       struct cert_entry **out) MUST_USE;
+
+void cert_entry_unref(struct cert_entry *entry); /* NULL is fine */
+
+struct certcache_stats {
+	uint64_t hits, misses, verifications, evictions;
+	size_t verified, unverified; /* entries at present */
+};
+
+void certcache_stats_get(const struct certcache *cache, struct certcache_stats *out);
+
+#endif

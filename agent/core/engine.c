@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/engine.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <utlist.h>
+
+#include "base/mem.h"
+#include "core/answer.h"
+#include "core/certcache.h"
+#include "core/decision.h"
+#include "core/stages.h"
+
+#define RECORD_MAX 16384
+#define ID_DIGITS 24
+
+/* A configuration in use on this loop; old ones live on until their last request is released. */
+struct world {
+	struct snapshot *snapshot;
+	struct policy_set *policies;
+	unsigned pins;
+};
+
+struct engine {
+	struct engine_env env;
+	struct world *world;
+	struct certcache *cache;
+	struct metrics metrics;
+	struct ticket *pending;
+	uint64_t id_start, id_count;
+	struct buf record;
+};
+
+static struct world *world_new(struct snapshot *snapshot, struct policy_set *policies)
+{
+	struct world *world = mem_new(sizeof(*world));
+
+	world->snapshot = snapshot;
+	world->policies = policies;
+	world->pins = 1;
+	return world;
+}
+
+static void world_unpin(struct engine *engine, struct world *world)
+{
+	if (--world->pins)
+		return;
+	engine->env.retire(engine->env.arg, world->snapshot, world->policies);
+	free(world);
+}
+
+static struct certcache *cache_for(const struct engine_env *env, const struct snapshot *snapshot)
+{
+	unsigned loops = env->loops ? env->loops : 1;
+
+	return certcache_new(snapshot_config(snapshot)->limits.certificate_cache / loops, env->chains);
+}
+
+struct engine *engine_new(const struct engine_env *env, struct snapshot *snapshot,
+			  struct policy_set *policies)
+{
+	struct engine *engine = mem_new(sizeof(*engine));
+
+	engine->env = *env;
+	engine->world = world_new(snapshot, policies);
+	engine->cache = cache_for(env, snapshot);
+	engine->record = buf_capped(RECORD_MAX);
+	/* Ids must not repeat over restarts and loops; nobody is to guess the next one. */
+	if (getrandom(&engine->id_start, sizeof(engine->id_start), 0) !=
+	    (ssize_t)sizeof(engine->id_start))
+		abort();
+	return engine;
+}
+
+void engine_switch(struct engine *engine, struct snapshot *snapshot, struct policy_set *policies)
+{
+	struct world *before = engine->world;
+
+	engine->world = world_new(snapshot, policies);
+	world_unpin(engine, before);
+}
+
+void engine_free(struct engine *engine)
+{
+	if (!engine)
+		return;
+	assert(!engine->pending && engine->world->pins == 1);
+	certcache_free(engine->cache);
+	world_unpin(engine, engine->world);
+	buf_fini(&engine->record);
+	free(engine);
+}
+
+struct snapshot *engine_snapshot(const struct engine *engine)
+{
+	return engine->world->snapshot;
+}
+
+const struct metrics *engine_metrics(const struct engine *engine)
+{
+	return &engine->metrics;
+}
+
+static void hex_digits(uint8_t *out, uint64_t value, size_t digits)
+{
+	for (size_t i = digits; i-- > 0; value >>= 4)
+		out[i] = (uint8_t)"0123456789abcdef"[value & 15];
+}
+
+static void give_id(struct engine *engine, struct request *req)
+{
+	uint8_t *id = arena_take(req->arena, ID_DIGITS);
+
+	if (!id)
+		return;
+	/* The time orders ids, the rest keeps them apart. */
+	hex_digits(id, (uint64_t)req->now_s, 8);
+	hex_digits(id + 8, engine->id_start + ++engine->id_count, 16);
+	req->verdict.id = slice_of(id, ID_DIGITS);
+}
+
+static void begin(struct engine *engine, struct request *req)
+{
+	if (req->world)
+		return;
+	req->world = engine->world;
+	req->world->pins++;
+	req->snapshot = req->world->snapshot;
+	req->now_s = engine->env.wall_s();
+	req->started_ns = engine->env.mono_ns();
+	req->deadline_ns = req->started_ns + snapshot_config(req->snapshot)->deadline_ns;
+	give_id(engine, req);
+}
+
+/* Every refusal goes through here: what a host only observes passes, all else is denied. */
+static void engine_fail(struct request *req, enum reason reason)
+{
+	if (req->host_conf && req->host_conf->observe && reason != REASON_ANSWER_TOO_LARGE) {
+		req->observed = reason;
+		if (!answer_allow(req, NULL))
+			return;
+		req->observed = 0;
+		reason = REASON_OVERLOADED;
+	}
+	answer_deny(req, reason);
+}
+
+static void pass(struct request *req, const struct policy_result *result)
+{
+	if (answer_allow(req, result)) {
+		req->error = SLICE_LIT("the request's memory is used up");
+		engine_fail(req, REASON_OVERLOADED);
+	}
+}
+
+static void respond(struct request *req, const struct policy_result *result)
+{
+	if (req->host_conf->observe)
+		engine_fail(req, REASON_WORKER_RESPONSE);
+	else if (answer_respond(req, result))
+		engine_fail(req, REASON_POLICY_ERROR);
+}
+
+static void apply(struct engine *engine, struct request *req, const struct policy_result *result)
+{
+	switch (result->outcome) {
+	case POLICY_PASSED:
+		pass(req, result);
+		return;
+	case POLICY_RESPONDED:
+		respond(req, result);
+		return;
+	case POLICY_FAILED:
+		break;
+	}
+	metric_add(&engine->metrics.worker_faults, 1);
+	req->error = result->error;
+	req->worker_place = result->place;
+	engine_fail(req, result->reason == REASON_INTERNAL_UNSET ? REASON_POLICY_ERROR : result->reason);
+}
+
+static void on_policy_done(struct policy_call *call)
+{
+	struct ticket *ticket = call->arg;
+	struct engine *engine = ticket->engine;
+
+	DL_DELETE(engine->pending, ticket);
+	atomic_fetch_sub(&engine->env.inflight->count, 1);
+	atomic_fetch_sub_explicit(&engine->metrics.pending, 1, memory_order_relaxed);
+	apply(engine, ticket->req, &call->result);
+	ticket->on_done(ticket);
+}
+
+static enum engine_state run_worker(struct engine *engine, struct ticket *ticket,
+				    const struct worker_conf *worker)
+{
+	struct request *req = ticket->req;
+
+	req->stage = "worker";
+	req->worker = slice_str(worker->name);
+	metric_add(&engine->metrics.worker_runs, 1);
+	ticket->call = (struct policy_call){ .req = req, .worker = worker,
+					     .on_done = on_policy_done, .arg = ticket };
+	if (engine->env.policy->start(req->world->policies, &ticket->call) == POLICY_DONE) {
+		apply(engine, req, &ticket->call.result);
+		return ENGINE_DONE;
+	}
+	ticket->engine = engine;
+	DL_APPEND(engine->pending, ticket);
+	atomic_fetch_add(&engine->env.inflight->count, 1);
+	metric_add(&engine->metrics.pending, 1);
+	return ENGINE_PENDING;
+}
+
+static enum reason before_policies(struct engine *engine, struct request *req)
+{
+	enum reason reason;
+
+	req->stage = "admit";
+	if (engine_full(engine)) {
+		req->error = SLICE_LIT("limits.inflight requests are waiting already");
+		return REASON_OVERLOADED;
+	}
+	reason = stage_admit(req);
+	if (reason != REASON_ALLOWED)
+		return reason;
+	req->stage = "certificate";
+	reason = stage_certificate(req, engine->cache);
+	if (reason != REASON_ALLOWED)
+		return reason;
+	req->stage = "requirement";
+	return stage_requirement(req);
+}
+
+enum engine_state engine_submit(struct engine *engine, struct ticket *ticket)
+{
+	struct request *req = ticket->req;
+	const struct worker_conf *worker;
+	enum reason reason;
+
+	begin(engine, req);
+	reason = before_policies(engine, req);
+	if (reason != REASON_ALLOWED) {
+		engine_fail(req, reason);
+		return ENGINE_DONE;
+	}
+	worker = snapshot_worker(req->snapshot, req->host, req->path);
+	if (worker)
+		return run_worker(engine, ticket, worker);
+	req->stage = "decision";
+	pass(req, NULL);
+	return ENGINE_DONE;
+}
+
+void engine_cancel(struct ticket *ticket)
+{
+	struct engine *engine = ticket->engine;
+
+	engine->env.policy->cancel(&ticket->call);
+	DL_DELETE(engine->pending, ticket);
+	atomic_fetch_sub(&engine->env.inflight->count, 1);
+	atomic_fetch_sub_explicit(&engine->metrics.pending, 1, memory_order_relaxed);
+}
+
+void engine_refuse(struct engine *engine, struct request *req, enum reason reason, const char *why)
+{
+	begin(engine, req);
+	if (!req->stage)
+		req->stage = "admit";
+	request_explain(req, why, SLICE_EMPTY);
+	engine_fail(req, reason);
+}
+
+bool engine_full(const struct engine *engine)
+{
+	return atomic_load_explicit(&engine->env.inflight->count, memory_order_relaxed) >=
+	       snapshot_config(engine->world->snapshot)->limits.inflight;
+}
+
+static void record(struct engine *engine, const struct request *req, int64_t took_ns)
+{
+	buf_reset(&engine->record);
+	decision_write(&engine->record, req, engine->env.wall_ns(), took_ns);
+	if (!buf_err(&engine->record))
+		engine->env.record(engine->env.arg, buf_slice(&engine->record));
+}
+
+static void count_cache(struct engine *engine)
+{
+	struct metrics *metrics = &engine->metrics;
+	struct certcache_stats stats;
+
+	certcache_stats_get(engine->cache, &stats);
+	atomic_store_explicit(&metrics->cache_hits, stats.hits, memory_order_relaxed);
+	atomic_store_explicit(&metrics->cache_misses, stats.misses, memory_order_relaxed);
+	atomic_store_explicit(&metrics->verifications, stats.verifications, memory_order_relaxed);
+	atomic_store_explicit(&metrics->cache_evictions, stats.evictions, memory_order_relaxed);
+	atomic_store_explicit(&metrics->cache_verified, stats.verified, memory_order_relaxed);
+	atomic_store_explicit(&metrics->cache_unverified, stats.unverified, memory_order_relaxed);
+}
+
+void engine_release(struct engine *engine, struct request *req)
+{
+	int64_t took_ns = engine->env.mono_ns() - req->started_ns;
+
+	if (req->verdict.reason != REASON_INTERNAL_UNSET) {
+		metrics_decision(&engine->metrics, req->verdict.kind, req->verdict.reason, took_ns);
+		if (req->observed)
+			metric_add(&engine->metrics.observed[req->observed], 1);
+		count_cache(engine);
+		if (engine->env.record &&
+		    decision_wanted(req, snapshot_config(req->snapshot)->decisions_level))
+			record(engine, req, took_ns);
+	}
+	cert_entry_unref(req->cert);
+	req->cert = NULL;
+	world_unpin(engine, req->world);
+	req->world = NULL;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/metrics.h"
+
+#include <inttypes.h>
+
+int64_t metrics_bound_ns(size_t i)
+{
+	return INT64_C(1000) << i;
+}
+
+static size_t bucket_of(int64_t ns)
+{
+	size_t i = 0;
+
+	while (i < METRICS_BUCKETS && ns > metrics_bound_ns(i))
+		i++;
+	return i;
+}
+
+void metrics_decision(struct metrics *metrics, enum verdict_kind kind, enum reason reason, int64_t ns)
+{
+	metric_add(&metrics->decisions[kind][reason], 1);
+	metric_add(&metrics->buckets[bucket_of(ns)], 1);
+	metric_add(&metrics->total_ns, (uint64_t)(ns > 0 ? ns : 0));
+}
+
+static uint64_t sum(const struct metrics *const *loops, size_t count, size_t offset)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < count; i++)
+		total += atomic_load_explicit(
+			(const _Atomic uint64_t *)(const void *)((const char *)loops[i] + offset),
+			memory_order_relaxed);
+	return total;
+}
+
+#define SUM(member) sum(loops, count, offsetof(struct metrics, member))
+#define SUM_AT(member, i) sum(loops, count, offsetof(struct metrics, member) + (i) * sizeof(uint64_t))
+
+static void family(struct buf *out, const char *name, const char *type, const char *help)
+{
+	buf_printf(out, "# TYPE %s %s\n# HELP %s %s\n", name, type, name, help);
+}
+
+void metrics_one(struct buf *out, const char *name, const char *type, const char *help, uint64_t value)
+{
+	family(out, name, type, help);
+	buf_printf(out, "%s%s %" PRIu64 "\n", name, type[0] == 'c' ? "_total" : "", value);
+}
+
+static void write_decisions(struct buf *out, const struct metrics *const *loops, size_t count)
+{
+	family(out, "mtlsguard_decisions", "counter", "Decisions by verdict and reason.");
+	for (enum verdict_kind kind = VERDICT_DENY; kind <= VERDICT_RESPOND; kind++)
+		for (enum reason reason = REASON_ALLOWED; reason < REASON_COUNT; reason++) {
+			uint64_t n = SUM_AT(decisions, (size_t)kind * REASON_COUNT + reason);
+
+			/* Families stay short: a pair that never occurred is left out, but each reason's denials stand. */
+			if (n || (kind == VERDICT_DENY && reason != REASON_ALLOWED &&
+				  reason != REASON_WORKER_RESPONSE))
+				buf_printf(out, "mtlsguard_decisions_total{verdict=\"%s\",reason=\"%s\"} %" PRIu64 "\n",
+					   verdict_name(kind), reason_name(reason), n);
+		}
+	family(out, "mtlsguard_observed", "counter",
+	       "Refusals that a host with enforce = \"observe\" let pass, by their reason.");
+	for (enum reason reason = REASON_ALLOWED + 1; reason < REASON_COUNT; reason++)
+		buf_printf(out, "mtlsguard_observed_total{reason=\"%s\"} %" PRIu64 "\n",
+			   reason_name(reason), SUM_AT(observed, reason));
+}
+
+static void write_times(struct buf *out, const struct metrics *const *loops, size_t count)
+{
+	uint64_t total = 0;
+
+	family(out, "mtlsguard_decision_seconds", "histogram", "Time from request to verdict.");
+	for (size_t i = 0; i <= METRICS_BUCKETS; i++) {
+		total += SUM_AT(buckets, i);
+		if (i < METRICS_BUCKETS)
+			buf_printf(out, "mtlsguard_decision_seconds_bucket{le=\"%g\"} %" PRIu64 "\n",
+				   (double)metrics_bound_ns(i) / 1e9, total);
+	}
+	buf_printf(out, "mtlsguard_decision_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n", total);
+	buf_printf(out, "mtlsguard_decision_seconds_count %" PRIu64 "\n", total);
+	buf_printf(out, "mtlsguard_decision_seconds_sum %.9f\n", (double)SUM(total_ns) / 1e9);
+}
+
+void metrics_write(struct buf *out, const struct metrics *const *loops, size_t count)
+{
+	write_decisions(out, loops, count);
+	write_times(out, loops, count);
+	metrics_one(out, "mtlsguard_pending", "gauge", "Requests waiting for a verdict.", SUM(pending));
+	metrics_one(out, "mtlsguard_worker_runs", "counter", "Worker calls.", SUM(worker_runs));
+	metrics_one(out, "mtlsguard_worker_faults", "counter",
+		    "Worker calls that failed, timed out or ran out of memory.", SUM(worker_faults));
+	metrics_one(out, "mtlsguard_certificate_cache_hits", "counter",
+		    "Certificates found parsed and verified.", SUM(cache_hits));
+	metrics_one(out, "mtlsguard_certificate_cache_misses", "counter",
+		    "Certificates seen for the first time.", SUM(cache_misses));
+	metrics_one(out, "mtlsguard_certificate_verifications", "counter",
+		    "Chains verified.", SUM(verifications));
+	metrics_one(out, "mtlsguard_certificate_cache_evictions", "counter",
+		    "Certificates that made room for newer ones.", SUM(cache_evictions));
+	metrics_one(out, "mtlsguard_certificate_cache_verified", "gauge",
+		    "Verified certificates in the caches.", SUM(cache_verified));
+	metrics_one(out, "mtlsguard_certificate_cache_unverified", "gauge",
+		    "Other certificates in the caches.", SUM(cache_unverified));
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/request_headers.h"
+
+#include "base/reader.h"
+
+bool request_header_next(const struct request *req, size_t *at, struct slice *name,
+			 struct slice *value)
+{
+	struct slice block = request_bytes(req, ARG_HEADERS);
+	struct reader reader = reader_of(slice_sub(block, *at, block.len));
+
+	*name = reader_varstr(&reader);
+	*value = reader_varstr(&reader);
+	if (reader_err(&reader) || name->len == 0)
+		return false;
+	*at = block.len - reader_left(&reader);
+	return true;
+}
+
+enum err request_headers_check(const struct request *req)
+{
+	struct slice block = request_bytes(req, ARG_HEADERS);
+	struct slice name, value;
+	size_t at = 0;
+
+	if (req->args[ARG_HEADERS].kind <= VALUE_NULL)
+		return ERR_OK;
+	while (request_header_next(req, &at, &name, &value))
+		;
+	return slice_eq(slice_sub(block, at, block.len), SLICE_LIT("\0\0")) ? ERR_OK : ERR_FORMAT;
+}
+
+/* Whether an argument "hdr_user_agent" is the header "user-agent". */
+static bool names_header(struct slice arg, struct slice header)
+{
+	struct slice name = slice_sub(arg, 4, arg.len);
+
+	if (!slice_starts(arg, SLICE_LIT("hdr_")) || name.len != header.len)
+		return false;
+	for (size_t i = 0; i < name.len; i++) {
+		uint8_t c = ascii_lower(name.ptr[i]);
+
+		if (c != header.ptr[i] && !(c == '_' && header.ptr[i] == '-'))
+			return false;
+	}
+	return true;
+}
+
+enum header_state request_header(const struct request *req, struct slice name, struct slice *value)
+{
+	struct slice found;
+	size_t at = 0;
+
+	for (const struct extra_arg *extra = req->extra; extra; extra = extra->next) {
+		if (!names_header(extra->name, name))
+			continue;
+		*value = extra->value.bytes;
+		return extra->value.kind == VALUE_TEXT || extra->value.kind == VALUE_BINARY ?
+			       HEADER_PRESENT : HEADER_ABSENT;
+	}
+	if (!request_sent(req, ARG_HEADERS))
+		return HEADER_NOT_SENT;
+	while (request_header_next(req, &at, &found, value))
+		if (slice_eq_nocase(found, name))
+			return HEADER_PRESENT;
+	return HEADER_ABSENT;
+}

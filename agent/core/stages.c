@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/stages.h"
+
+#include "base/text.h"
+#include "core/canon.h"
+#include "core/request_headers.h"
+
+#define DETAIL_MAX 200
+
+void request_explain(struct request *req, const char *what, struct slice detail)
+{
+	struct slice text = slice_str(what);
+	uint8_t *p;
+
+	detail = slice_sub(detail, 0, DETAIL_MAX);
+	p = arena_take(req->arena, text.len + detail.len + 1);
+	if (!p) {
+		req->error = text;
+		return;
+	}
+	memcpy(p, text.ptr, text.len);
+	for (size_t i = 0; i < detail.len; i++)
+		p[text.len + i] = detail.ptr[i] < 0x20 || detail.ptr[i] >= 0x7f ? '?' : detail.ptr[i];
+	req->error = slice_of(p, text.len + detail.len);
+}
+
+static enum reason bad(struct request *req, const char *what, struct slice detail)
+{
+	request_explain(req, what, detail);
+	return REASON_BAD_REQUEST;
+}
+
+/* A stage that needs an argument which was never sent must not read it as "empty". */
+static bool lacks_argument(struct request *req, const enum arg *needed, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!request_sent(req, needed[i])) {
+			request_explain(req, "the proxy did not send the argument ",
+					slice_str(arg_name(needed[i])));
+			return true;
+		}
+	return false;
+}
+
+static bool has_type(const struct request *req, enum arg arg)
+{
+	enum value_kind kind = req->args[arg].kind;
+
+	switch (arg) {
+	case ARG_USED:
+	case ARG_RESUMED:
+	case ARG_EARLY:
+		return kind == VALUE_BOOL || kind == VALUE_INT || kind == VALUE_UINT;
+	case ARG_SRC:
+		return kind == VALUE_IP || kind == VALUE_TEXT;
+	case ARG_SRC_PORT:
+		return kind == VALUE_INT || kind == VALUE_UINT;
+	default:
+		return kind == VALUE_TEXT || kind == VALUE_BINARY;
+	}
+}
+
+static bool has_wrong_type(struct request *req)
+{
+	for (enum arg arg = 0; arg < ARG_COUNT; arg++)
+		if (req->args[arg].kind > VALUE_NULL && !has_type(req, arg)) {
+			request_explain(req, "an argument of the wrong type: ",
+					slice_str(arg_name(arg)));
+			return true;
+		}
+	return false;
+}
+
+static enum reason canonical_host(struct request *req)
+{
+	struct slice raw = request_bytes(req, ARG_HOST);
+	enum err err = canon_host(req->arena, raw, &req->host);
+	struct slice name, value;
+	unsigned hosts = 0;
+	size_t at = 0;
+
+	if (err == ERR_MEMORY)
+		return REASON_OVERLOADED;
+	while (request_header_next(req, &at, &name, &value))
+		hosts += slice_eq_nocase(name, SLICE_LIT("host"));
+	if (!err && hosts <= 1)
+		return REASON_ALLOWED;
+	req->host = SLICE_EMPTY;
+	return bad(req, hosts > 1 ? "more than one Host header: " : "not a host: ", raw);
+}
+
+static enum reason canonical_path(struct request *req)
+{
+	struct slice raw = request_bytes(req, ARG_PATH);
+	enum err err;
+
+	if (req->host_conf->raw_paths && raw.len) {
+		req->path = raw;
+		return REASON_ALLOWED;
+	}
+	/* "OPTIONS *" has no path (RFC 9110 9.3.7); HAProxy then sends none. */
+	if (slice_eq(request_bytes(req, ARG_METHOD), SLICE_LIT("OPTIONS")) &&
+	    (raw.len == 0 || slice_eq(raw, SLICE_LIT("*")))) {
+		req->path = SLICE_LIT("*");
+		return REASON_ALLOWED;
+	}
+	err = canon_path(req->arena, raw, &req->path);
+	if (!err)
+		return REASON_ALLOWED;
+	return err == ERR_MEMORY ? REASON_OVERLOADED : bad(req, "not a path that can be decided on: ", raw);
+}
+
+static enum reason check_arguments(struct request *req)
+{
+	static const enum arg needed[] = { ARG_CERT, ARG_HOST, ARG_METHOD, ARG_PATH };
+
+	if (lacks_argument(req, needed, sizeof(needed) / sizeof(needed[0])) || has_wrong_type(req))
+		return REASON_BAD_REQUEST;
+	if (request_headers_check(req))
+		return bad(req, "the argument headers is malformed", SLICE_EMPTY);
+	if (!text_is_token(request_bytes(req, ARG_METHOD)))
+		return bad(req, "not a method: ", request_bytes(req, ARG_METHOD));
+	if (request_true(req, ARG_USED) && req->args[ARG_CERT].kind == VALUE_NULL)
+		return bad(req, "the session has a client certificate, but none was sent", SLICE_EMPTY);
+	return REASON_ALLOWED;
+}
+
+enum reason stage_admit(struct request *req)
+{
+	enum reason reason = check_arguments(req);
+
+	if (reason == REASON_ALLOWED)
+		reason = canonical_host(req);
+	if (reason != REASON_ALLOWED)
+		return reason;
+	req->host_conf = snapshot_host(req->snapshot, req->host);
+	if (!req->host_conf) {
+		request_explain(req, "no host of the configuration matches ", req->host);
+		return REASON_HOST_UNKNOWN;
+	}
+	reason = canonical_path(req);
+	if (reason == REASON_ALLOWED && request_true(req, ARG_EARLY)) {
+		request_explain(req, "the request came as TLS early data, which can be replayed", SLICE_EMPTY);
+		return REASON_EARLY_DATA;
+	}
+	return reason;
+}
+
+enum reason stage_certificate(struct request *req, struct certcache *cache)
+{
+	struct certcache_query query = {
+		.snapshot = req->snapshot,
+		.host = req->host_conf,
+		.leaf = request_bytes(req, ARG_CERT),
+		.chain = request_bytes(req, ARG_CHAIN),
+		.resumed = request_true(req, ARG_RESUMED),
+		.now = req->now_s,
+	};
+	enum err err;
+
+	if (req->args[ARG_CERT].kind == VALUE_NULL)
+		return REASON_ALLOWED;
+	err = certcache_get(cache, &query, &req->cert);
+	if (err == ERR_LIMIT)
+		return bad(req, "the certificate or its chain is too large", SLICE_EMPTY);
+	if (err)
+		return bad(req, "cert and chain are not whole DER certificates", SLICE_EMPTY);
+	return REASON_ALLOWED;
+}
+
+/* A connection made for another name never asked this host's certificate question (RFC 9110 7.4). */
+static bool is_misdirected(struct request *req)
+{
+	struct slice sni = request_bytes(req, ARG_SNI), name;
+
+	return sni.len && (canon_host(req->arena, sni, &name) || !slice_eq(name, req->host));
+}
+
+static enum reason refuse_unverified(struct request *req)
+{
+	if (is_misdirected(req)) {
+		request_explain(req, "no certificate verified for this host, and the connection names ",
+				request_bytes(req, ARG_SNI));
+		return REASON_MISDIRECTED_REQUEST;
+	}
+	if (!req->cert) {
+		request_explain(req, "no client certificate was presented", SLICE_EMPTY);
+		return REASON_CERTIFICATE_REQUIRED;
+	}
+	request_explain(req, "the certificate did not verify: ", req->cert->facts[FACT_VERIFIED]);
+	return REASON_CERTIFICATE_INVALID;
+}
+
+enum reason stage_requirement(struct request *req)
+{
+	if (req->host_conf->require == REQUIRE_NONE)
+		return REASON_ALLOWED;
+	if (!req->cert || req->cert->result.error)
+		return refuse_unverified(req);
+	if (req->cert->revoked) {
+		request_explain(req, "on the deny list of authority ", req->cert->authority);
+		return REASON_CERTIFICATE_REVOKED;
+	}
+	return REASON_ALLOWED;
+}
