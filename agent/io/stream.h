@@ -41,6 +41,9 @@ struct peer {
 	bool v6;
 };
 
+/* Fills out with who is at the other end of a connected socket. Never fails; what is unknown stays empty. */
+void peer_of(int fd, struct peer *out);
+
 /* Takes fd over (non-blocking from here on) and starts reading. tls NULL: plain. */
 struct stream *stream_new(struct loop *loop, int fd, struct tls_server *tls,
 			  const struct stream_limits *limits, const struct stream_handler *handler,

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MTLSGUARD_SCRIPT_POLICY_LUA_H
+#define MTLSGUARD_SCRIPT_POLICY_LUA_H
+
+#include "core/policy.h"
+
+/* Workers in Lua 5.4: design 6. One Lua state a worker and loop. */
+extern const struct policy_ops policy_lua_ops;
+
+/*
+ * What reads like a mistake in a worker's source: "0" tested for truth, an
+ * unknown property of tlsClientAuth, an identity header set that is not in
+ * headers.owned. Added to diag as lints with file:line; never an error.
+ */
+void worker_lint(const struct worker_conf *worker, const struct config *config,
+		 struct diag_list *diag);
+
+#endif
