@@ -2,6 +2,7 @@
 #ifndef MTLSGUARD_SCRIPT_POLICY_LUA_H
 #define MTLSGUARD_SCRIPT_POLICY_LUA_H
 
+#include "core/config.h"
 #include "core/policy.h"
 
 /* Workers in Lua 5.4: design 6. One Lua state a worker and loop. */
