@@ -38,7 +38,7 @@ static bool grow(struct buf *b, size_t need)
 	return true;
 }
 
-uint8_t *buf_want(struct buf *b, size_t n)
+uint8_t *buf_want_more(struct buf *b, size_t n)
 {
 	if (b->err)
 		return NULL;
@@ -65,16 +65,6 @@ void buf_drop(struct buf *b, size_t n)
 		memmove(b->ptr, b->ptr + n, b->len);
 }
 
-void buf_u8(struct buf *b, uint8_t v)
-{
-	uint8_t *p = buf_want(b, 1);
-
-	if (!p)
-		return;
-	*p = v;
-	b->len++;
-}
-
 static void store_u32(uint8_t *p, uint32_t v)
 {
 	p[0] = (uint8_t)(v >> 24);
@@ -91,19 +81,6 @@ void buf_u32(struct buf *b, uint32_t v)
 		return;
 	store_u32(p, v);
 	b->len += 4;
-}
-
-void buf_put(struct buf *b, struct slice s)
-{
-	uint8_t *p;
-
-	if (s.len == 0)
-		return;
-	p = buf_want(b, s.len);
-	if (!p)
-		return;
-	memcpy(p, s.ptr, s.len);
-	b->len += s.len;
 }
 
 void buf_str(struct buf *b, const char *s)
@@ -156,20 +133,11 @@ size_t varint_size(uint64_t v)
 	return varint_write(scratch, v);
 }
 
-void buf_varint(struct buf *b, uint64_t v)
+void buf_varint_long(struct buf *b, uint64_t v)
 {
 	uint8_t scratch[10];
 
-	if (v < 240)
-		buf_u8(b, (uint8_t)v);
-	else
-		buf_put(b, slice_of(scratch, varint_write(scratch, v)));
-}
-
-void buf_varstr(struct buf *b, struct slice s)
-{
-	buf_varint(b, s.len);
-	buf_put(b, s);
+	buf_put(b, slice_of(scratch, varint_write(scratch, v)));
 }
 
 void buf_patch_u32(struct buf *b, size_t at, uint32_t v)

@@ -53,9 +53,17 @@ static inline enum err buf_err(const struct buf *b)
 	return b->err;
 }
 
+/* What buf_want does when there is not enough room. */
+uint8_t *buf_want_more(struct buf *b, size_t n);
+
 /* Makes room for n more bytes and returns where they go, or NULL (fault set).
  * What was written is added with buf_added(). */
-uint8_t *buf_want(struct buf *b, size_t n);
+static inline uint8_t *buf_want(struct buf *b, size_t n)
+{
+	if (b->err || !b->ptr || n > b->room - b->len)
+		return buf_want_more(b, n);
+	return b->ptr + b->len;
+}
 
 static inline void buf_added(struct buf *b, size_t n)
 {
@@ -65,17 +73,51 @@ static inline void buf_added(struct buf *b, size_t n)
 /* Takes n bytes off the front (what a socket took). */
 void buf_drop(struct buf *b, size_t n);
 
-void buf_u8(struct buf *b, uint8_t v);
+static inline void buf_u8(struct buf *b, uint8_t v)
+{
+	uint8_t *p = buf_want(b, 1);
+
+	if (!p)
+		return;
+	*p = v;
+	b->len++;
+}
+
+static inline void buf_put(struct buf *b, struct slice s)
+{
+	uint8_t *p;
+
+	if (s.len == 0)
+		return;
+	p = buf_want(b, s.len);
+	if (!p)
+		return;
+	memcpy(p, s.ptr, s.len);
+	b->len += s.len;
+}
+
 void buf_u32(struct buf *b, uint32_t v); /* big endian */
-void buf_put(struct buf *b, struct slice s);
 void buf_str(struct buf *b, const char *s);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* What buf_varint does with values that need more than one byte. */
+void buf_varint_long(struct buf *b, uint64_t v);
+
 /* SPOP's variable-length integer, the one encoding that a value has. */
-void buf_varint(struct buf *b, uint64_t v);
+static inline void buf_varint(struct buf *b, uint64_t v)
+{
+	if (v < 240)
+		buf_u8(b, (uint8_t)v);
+	else
+		buf_varint_long(b, v);
+}
 
 /* A varint length, then the bytes. */
-void buf_varstr(struct buf *b, struct slice s);
+static inline void buf_varstr(struct buf *b, struct slice s)
+{
+	buf_varint(b, s.len);
+	buf_put(b, s);
+}
 
 /* Overwrites four bytes at offset `at` (big endian) with v: back-patched lengths. */
 void buf_patch_u32(struct buf *b, size_t at, uint32_t v);

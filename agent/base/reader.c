@@ -1,28 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/reader.h"
 
-void reader_fail(struct reader *r, enum err err)
-{
-	if (!r->err)
-		r->err = err;
-}
-
-struct slice reader_bytes(struct reader *r, size_t n)
-{
-	struct slice s;
-
-	if (n > reader_left(r)) {
-		reader_fail(r, ERR_SHORT);
-		return SLICE_EMPTY;
-	}
-	if (r->err)
-		return SLICE_EMPTY;
-	s = slice_of(r->pos, n);
-	if (n)
-		r->pos += n;
-	return s;
-}
-
 static uint32_t big_endian(struct reader *r, size_t n)
 {
 	struct slice s = reader_bytes(r, n);
@@ -31,11 +9,6 @@ static uint32_t big_endian(struct reader *r, size_t n)
 	for (size_t i = 0; i < s.len; i++)
 		v = v << 8 | s.ptr[i];
 	return v;
-}
-
-uint8_t reader_u8(struct reader *r)
-{
-	return (uint8_t)big_endian(r, 1);
 }
 
 uint16_t reader_u16(struct reader *r)
@@ -78,7 +51,7 @@ static uint64_t varint_tail(struct reader *r, uint64_t first)
 	return v;
 }
 
-uint64_t reader_varint(struct reader *r)
+uint64_t reader_varint_long(struct reader *r)
 {
 	uint8_t first;
 
@@ -91,17 +64,6 @@ uint64_t reader_varint(struct reader *r)
 		return varint_tail(r, first);
 	r->pos++;
 	return first;
-}
-
-struct slice reader_varstr(struct reader *r)
-{
-	uint64_t n = reader_varint(r);
-
-	if (n > reader_left(r)) {
-		reader_fail(r, ERR_SHORT);
-		return SLICE_EMPTY;
-	}
-	return reader_bytes(r, (size_t)n);
 }
 
 struct slice reader_rest(struct reader *r)

@@ -35,25 +35,69 @@ static inline enum err reader_err(const struct reader *r)
 }
 
 /* Puts a fault in, unless one is there already. */
-void reader_fail(struct reader *r, enum err err);
+static inline void reader_fail(struct reader *r, enum err err)
+{
+	if (!r->err)
+		r->err = err;
+}
 
-uint8_t reader_u8(struct reader *r);
+/* A view on the next n bytes, which stay where they are. ERR_SHORT. */
+static inline struct slice reader_bytes(struct reader *r, size_t n)
+{
+	struct slice s;
+
+	if (n > reader_left(r)) {
+		reader_fail(r, ERR_SHORT);
+		return SLICE_EMPTY;
+	}
+	if (r->err)
+		return SLICE_EMPTY;
+	s = slice_of(r->pos, n);
+	if (n)
+		r->pos += n;
+	return s;
+}
+
+static inline uint8_t reader_u8(struct reader *r)
+{
+	if (reader_left(r) == 0) {
+		reader_fail(r, ERR_SHORT);
+		return 0;
+	}
+	return *r->pos++;
+}
+
 uint16_t reader_u16(struct reader *r); /* big endian */
 uint32_t reader_u24(struct reader *r); /* big endian */
 uint32_t reader_u32(struct reader *r); /* big endian */
+
+/* What reader_varint does with values of more than one byte, and at the end. */
+uint64_t reader_varint_long(struct reader *r);
 
 /*
  * SPOP's variable-length integer (SPOE text 3.1, "Variable-length integer"):
  * at most ten bytes. ERR_SHORT when the bytes end, ERR_FORMAT for an eleventh
  * byte or a value over 64 bits.
  */
-uint64_t reader_varint(struct reader *r);
-
-/* A view on the next n bytes, which stay where they are. ERR_SHORT. */
-struct slice reader_bytes(struct reader *r, size_t n);
+static inline uint64_t reader_varint(struct reader *r)
+{
+	/* Most are lengths of one byte. */
+	if (reader_left(r) && *r->pos < 240)
+		return *r->pos++;
+	return reader_varint_long(r);
+}
 
 /* A varint length, then a view on that many bytes. */
-struct slice reader_varstr(struct reader *r);
+static inline struct slice reader_varstr(struct reader *r)
+{
+	uint64_t n = reader_varint(r);
+
+	if (n > reader_left(r)) {
+		reader_fail(r, ERR_SHORT);
+		return SLICE_EMPTY;
+	}
+	return reader_bytes(r, (size_t)n);
+}
 
 /* What is left, as a view; the reader is at its end afterwards. */
 struct slice reader_rest(struct reader *r);
