@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# The tools of `make bench`: they stand on agent/base alone, so that a fault in the agent's codec shows.
+
+BENCH_TOOLS := $(patsubst %,$(BUILD)/tests/bench/%,load idle_agent bad http_load material)
+BENCH_BASE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/base/*.c))
+BENCH_PARTS := $(patsubst %,$(BUILD)/tests/bench/%.o,peer mix histogram)
+
+.PHONY: bench-tools
+bench-tools: $(BENCH_TOOLS)
+
+$(BUILD)/tests/bench/material: $(BUILD)/tests/lib/certs.o
+
+$(BENCH_TOOLS): %: %.o $(BENCH_PARTS) $(BENCH_BASE)
+	$(CC) $(LDFLAGS_ALL) $^ -lssl -lcrypto -o $@
+
+-include $(BENCH_TOOLS:=.d) $(BENCH_PARTS:.o=.d)
