@@ -23,9 +23,11 @@ struct listener_address {
 };
 
 /*
- * Opens, binds and listens (backlog 4096, SO_REUSEADDR). A dead unix socket file is replaced, a
- * live one or another kind of file is not. On failure *error gets a sentence with the reason, static
- * or per-thread storage. accepted(arg, fd) runs on the loop for each connection and owns the fd.
+ * Opens, binds and listens (backlog 4096, SO_REUSEADDR, IPv6 alone on IPv6 addresses). A dead unix
+ * socket file is replaced, a live one or another kind of file is not; a missing directory is made
+ * (0755, one level). On failure *error gets a sentence with the reason, in per-thread storage.
+ * accepted(arg, fd) runs on the loop for each connection and owns the fd (non-blocking, close-on-exec);
+ * it may pause the listener, not free it. ERR_RANGE: no such address can be; ERR_IO: the rest.
  */
 enum err listener_new(struct loop *loop, const struct listener_address *address,
 		      void (*accepted)(void *arg, int fd), void *arg, const char **error,

@@ -15,6 +15,7 @@ struct loop;
 struct loop_timer;
 struct loop_signal;
 
+/* NULL when the system refuses (descriptors); the reason is logged. */
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 

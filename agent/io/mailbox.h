@@ -21,7 +21,7 @@ struct mailbox *mailbox_new(struct loop *loop, void *arg);
 /* Any thread. Never blocks on the receiver. */
 void mailbox_post(struct mailbox *box, struct mail *mail);
 
-/* On the loop's thread, when nobody posts any more; undelivered mail is delivered first. */
+/* On the loop's thread, once every post has returned (posters joined); undelivered mail is delivered first. */
 void mailbox_free(struct mailbox *box);
 
 #endif

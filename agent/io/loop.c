@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io/loop.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/loop_ev.h"
+
+#define SPARE_COUNT 8
+#define SPARE_ROOM 65536u
+/* A task that queues itself again at every end must not keep the loop from polling. */
+#define END_MAX 16384
+
+struct loop {
+	struct ev_loop *ev;
+	struct ev_idle awake; /* while it is active the poll does not wait */
+	struct loop_task end; /* heads of circular lists */
+	struct loop_task soon;
+	int64_t now_ns;
+	bool in_wakeup;
+	uint8_t *scratch;
+	struct buf spare[SPARE_COUNT];
+	size_t spares;
+};
+
+struct loop_timer {
+	struct ev_timer ev;
+	struct loop *loop;
+	void (*on_timer)(void *arg);
+	void *arg;
+};
+
+struct loop_signal {
+	struct ev_signal ev;
+	struct loop *loop;
+	void (*on_signal)(void *arg, int signum);
+	void *arg;
+};
+
+static void list_init(struct loop_task *head)
+{
+	head->next = head->prev = head;
+}
+
+static bool list_empty(const struct loop_task *head)
+{
+	return head->next == head;
+}
+
+static void list_add(struct loop_task *head, struct loop_task *task)
+{
+	if (task->next)
+		return;
+	task->next = head;
+	task->prev = head->prev;
+	head->prev->next = task;
+	head->prev = task;
+}
+
+void loop_task_cancel(struct loop_task *task)
+{
+	if (!task->next)
+		return;
+	task->next->prev = task->prev;
+	task->prev->next = task->next;
+	task->next = task->prev = NULL;
+}
+
+static void run_first(struct loop_task *head)
+{
+	struct loop_task *task = head->next;
+
+	loop_task_cancel(task);
+	task->run(task);
+}
+
+/* Runs what stands there now; what it queues comes next time. */
+static void run_soon(struct loop *loop)
+{
+	struct loop_task mark = { 0 };
+
+	if (list_empty(&loop->soon))
+		return;
+	list_add(&loop->soon, &mark);
+	while (loop->soon.next != &mark)
+		run_first(&loop->soon);
+	loop_task_cancel(&mark);
+}
+
+static void run_end(struct loop *loop)
+{
+	for (int i = 0; i < END_MAX && !list_empty(&loop->end); i++)
+		run_first(&loop->end);
+}
+
+/* libev calls this instead of invoking what is pending: once a wake-up. */
+static void wake_up(struct ev_loop *ev)
+{
+	struct loop *loop = ev_userdata(ev);
+
+	loop->now_ns = clock_mono_ns();
+	loop->in_wakeup = true;
+	run_soon(loop);
+	ev_invoke_pending(ev);
+	run_end(loop);
+	loop->in_wakeup = false;
+	if (!list_empty(&loop->soon) || !list_empty(&loop->end))
+		ev_idle_start(ev, &loop->awake);
+	else
+		ev_idle_stop(ev, &loop->awake);
+}
+
+static void on_awake(struct ev_loop *ev, struct ev_idle *idle, int events)
+{
+	(void)ev;
+	(void)idle;
+	(void)events;
+}
+
+struct loop *loop_new(void)
+{
+	struct loop *loop = mem_new(sizeof(*loop));
+
+	loop->ev = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
+	if (!loop->ev) {
+		log_error("cannot make an event loop (epoll); are there descriptors left? "
+			  "raise LimitNOFILE");
+		free(loop);
+		return NULL;
+	}
+	list_init(&loop->end);
+	list_init(&loop->soon);
+	ev_idle_init(&loop->awake, on_awake);
+	ev_set_userdata(loop->ev, loop);
+	ev_set_invoke_pending_cb(loop->ev, wake_up);
+	/* Without this a loop that watches nothing would return from its run at once. */
+	ev_ref(loop->ev);
+	return loop;
+}
+
+void loop_free(struct loop *loop)
+{
+	if (!loop)
+		return;
+	ev_idle_stop(loop->ev, &loop->awake);
+	ev_unref(loop->ev);
+	ev_loop_destroy(loop->ev);
+	while (loop->spares)
+		buf_fini(&loop->spare[--loop->spares]);
+	free(loop->scratch);
+	free(loop);
+}
+
+void loop_run(struct loop *loop)
+{
+	ev_run(loop->ev, 0);
+}
+
+void loop_stop(struct loop *loop)
+{
+	ev_break(loop->ev, EVBREAK_ALL);
+}
+
+int64_t loop_now_ns(const struct loop *loop)
+{
+	/* Between runs there is no wake-up whose time could be told. */
+	return loop->in_wakeup ? loop->now_ns : clock_mono_ns();
+}
+
+struct ev_loop *loop_ev(struct loop *loop)
+{
+	return loop->ev;
+}
+
+void loop_at_end(struct loop *loop, struct loop_task *task)
+{
+	list_add(&loop->end, task);
+	if (!loop->in_wakeup)
+		ev_idle_start(loop->ev, &loop->awake);
+}
+
+void loop_soon(struct loop *loop, struct loop_task *task)
+{
+	list_add(&loop->soon, task);
+	if (!loop->in_wakeup)
+		ev_idle_start(loop->ev, &loop->awake);
+}
+
+uint8_t *loop_scratch(struct loop *loop)
+{
+	if (!loop->scratch)
+		loop->scratch = mem_grow(NULL, LOOP_SCRATCH);
+	return loop->scratch;
+}
+
+void loop_take_buf(struct loop *loop, struct buf *buf)
+{
+	*buf = loop->spares ? loop->spare[--loop->spares] : buf_capped(0);
+}
+
+void loop_give_buf(struct loop *loop, struct buf *buf)
+{
+	buf_reset(buf);
+	if (!buf->ptr)
+		return;
+	if (loop->spares < SPARE_COUNT && buf->room <= SPARE_ROOM) {
+		loop->spare[loop->spares++] = *buf;
+		*buf = buf_capped(0);
+	} else {
+		buf_fini(buf);
+	}
+}
+
+void loop_start_timer(struct loop *loop, struct ev_timer *timer, int64_t after_ns)
+{
+	/* Timers count from libev's idea of now, which stands still outside of a run. */
+	if (!loop->in_wakeup)
+		ev_now_update(loop->ev);
+	ev_timer_stop(loop->ev, timer);
+	ev_timer_set(timer, after_ns > 0 ? (double)after_ns / 1e9 : 0.0, 0.0);
+	ev_timer_start(loop->ev, timer);
+}
+
+static void timer_fired(struct ev_loop *ev, struct ev_timer *w, int events)
+{
+	struct loop_timer *timer = w->data;
+
+	(void)ev;
+	(void)events;
+	timer->on_timer(timer->arg);
+}
+
+struct loop_timer *loop_timer_new(struct loop *loop, void (*on_timer)(void *arg), void *arg)
+{
+	struct loop_timer *timer = mem_new(sizeof(*timer));
+
+	timer->loop = loop;
+	timer->on_timer = on_timer;
+	timer->arg = arg;
+	ev_init(&timer->ev, timer_fired);
+	timer->ev.data = timer;
+	return timer;
+}
+
+void loop_timer_set(struct loop_timer *timer, int64_t after_ns)
+{
+	loop_start_timer(timer->loop, &timer->ev, after_ns);
+}
+
+void loop_timer_clear(struct loop_timer *timer)
+{
+	ev_timer_stop(timer->loop->ev, &timer->ev);
+}
+
+void loop_timer_free(struct loop_timer *timer)
+{
+	if (!timer)
+		return;
+	loop_timer_clear(timer);
+	free(timer);
+}
+
+static void signal_came(struct ev_loop *ev, struct ev_signal *w, int events)
+{
+	struct loop_signal *sig = w->data;
+
+	(void)ev;
+	(void)events;
+	sig->on_signal(sig->arg, w->signum);
+}
+
+struct loop_signal *loop_signal_new(struct loop *loop, int signum,
+				    void (*on_signal)(void *arg, int signum), void *arg)
+{
+	struct loop_signal *sig = mem_new(sizeof(*sig));
+
+	sig->loop = loop;
+	sig->on_signal = on_signal;
+	sig->arg = arg;
+	ev_signal_init(&sig->ev, signal_came, signum);
+	sig->ev.data = sig;
+	ev_signal_start(loop->ev, &sig->ev);
+	return sig;
+}
+
+void loop_signal_free(struct loop_signal *sig)
+{
+	if (!sig)
+		return;
+	ev_signal_stop(sig->loop->ev, &sig->ev);
+	free(sig);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io/stream_state.h"
+
+/* Kept bytes up to this are copied in front of what is read next. Above, reading goes on behind
+ * them, so that a large message that comes in crumbs is not copied again for each. */
+#define COPY_MAX 16384u
+/* Read and thrown away before closing at most: close() with unread input resets the connection,
+ * and a reset takes the last answer away from the peer. */
+#define DISCARD_MAX (4u * LOOP_SCRATCH)
+
+void stream_discard(struct stream *s)
+{
+	enum err why = ERR_OK;
+	size_t got = 0;
+
+	for (size_t total = 0; !s->ended && total < DISCARD_MAX; total += got)
+		if (s->transport->read(s->state, loop_scratch(s->loop), LOOP_SCRATCH, &got, &why) !=
+		    TRANSPORT_DONE)
+			return;
+}
+
+/* Keeps what on_data left of the `total` bytes at base (scratch, or the kept bytes themselves). */
+static void keep(struct stream *s, const uint8_t *base, size_t total, size_t used)
+{
+	if (s->in.ptr && base == s->in.ptr + s->in_used) {
+		s->in_used += used;
+	} else if (used == 0) {
+		/* What was kept before is the front of base. */
+		buf_put(&s->in, slice_of(base + stream_kept(s), total - stream_kept(s)));
+	} else {
+		buf_reset(&s->in);
+		s->in_used = 0;
+		buf_put(&s->in, slice_of(base + used, total - used));
+	}
+	if (stream_kept(s) == 0) {
+		buf_fini(&s->in);
+		s->in_used = 0;
+	}
+}
+
+/* False when the stream is gone. */
+static bool offer(struct stream *s, const uint8_t *base, size_t total)
+{
+	size_t used;
+
+	stream_enter(s);
+	used = s->handler->on_data(s->arg, slice_of(base, total));
+	if (!stream_leave(s))
+		return false;
+	keep(s, base, total, used < total ? used : total);
+	if (stream_waiting(s) && !s->blocked)
+		loop_at_end(s->loop, &s->flush_task);
+	if (s->phase == PHASE_OPEN && !s->paused && stream_kept(s) >= s->limits.in_max) {
+		stream_close(s, ERR_LIMIT);
+		return false;
+	}
+	return true;
+}
+
+static void end_of_input(struct stream *s, enum err why)
+{
+	bool progress;
+	enum err ignored;
+
+	s->ended = true;
+	if (s->phase == PHASE_FINISHING) {
+		stream_watch(s);
+		return;
+	}
+	if (s->phase == PHASE_LINGERING) {
+		stream_close(s, ERR_OK);
+		return;
+	}
+	/* The peer may have closed only its own half, and still wait for an answer. */
+	if (stream_waiting(s) && s->phase == PHASE_OPEN)
+		(void)stream_write(s, &progress, &ignored);
+	stream_close(s, why);
+}
+
+void stream_discard_some(struct stream *s)
+{
+	enum err why = ERR_OK;
+	size_t got;
+
+	if (s->transport->read(s->state, loop_scratch(s->loop), LOOP_SCRATCH, &got, &why) ==
+	    TRANSPORT_FAULT)
+		end_of_input(s, why);
+}
+
+/* Where to read to: base holds the kept bytes already, `room` more may come. */
+static uint8_t *place_input(struct stream *s, size_t *room)
+{
+	size_t have = stream_kept(s), most = s->limits.in_max;
+	uint8_t *base;
+
+	if (have <= COPY_MAX) {
+		base = loop_scratch(s->loop);
+		if (have)
+			memcpy(base, s->in.ptr + s->in_used, have);
+		most = most < LOOP_SCRATCH ? most : LOOP_SCRATCH;
+		*room = most > have ? most - have : 0;
+		return base;
+	}
+	if (s->in_used >= have) {
+		buf_drop(&s->in, s->in_used);
+		s->in_used = 0;
+	}
+	*room = most > have ? most - have : 0;
+	if (*room > LOOP_SCRATCH)
+		*room = LOOP_SCRATCH;
+	if (*room && !buf_want(&s->in, *room))
+		*room = 0;
+	return s->in.ptr + s->in_used;
+}
+
+void stream_read(struct stream *s)
+{
+	enum transport_result result;
+	size_t room, got = 0, have = stream_kept(s), total = have;
+	uint8_t *base = place_input(s, &room);
+	bool own = base != loop_scratch(s->loop);
+	enum err why = ERR_IO;
+
+	if (room == 0) {
+		stream_close(s, ERR_LIMIT);
+		return;
+	}
+	do {
+		result = s->transport->read(s->state, base + total, room, &got, &why);
+		if (result != TRANSPORT_DONE)
+			break;
+		total += got;
+		room -= got;
+	} while (room && s->transport->pending && s->transport->pending(s->state));
+	s->read_wants_write = result == TRANSPORT_WANT_WRITE;
+	if (result == TRANSPORT_FAULT && total == have) {
+		end_of_input(s, why);
+		return;
+	}
+	if (own)
+		buf_added(&s->in, total - have);
+	if (result == TRANSPORT_FAULT) {
+		s->fault = why;
+		loop_soon(s->loop, &s->again_task);
+	} else if (room == 0 && s->transport->pending && s->transport->pending(s->state)) {
+		loop_soon(s->loop, &s->again_task);
+	}
+	if (total == have || offer(s, base, total))
+		stream_watch(s);
+}
+
+void stream_again_task(struct loop_task *task)
+{
+	struct stream *s = OF_TASK(task, again_task);
+
+	if (s->fault) {
+		end_of_input(s, s->fault);
+		return;
+	}
+	if (s->phase != PHASE_OPEN || !stream_reading(s))
+		return;
+	if (stream_kept(s) && !offer(s, s->in.ptr + s->in_used, stream_kept(s)))
+		return;
+	if (stream_reading(s) && s->phase == PHASE_OPEN && s->transport->pending &&
+	    s->transport->pending(s->state))
+		stream_read(s);
+	else
+		stream_watch(s);
+}
