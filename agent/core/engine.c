@@ -15,6 +15,8 @@
 
 #define RECORD_MAX 16384
 #define ID_DIGITS 24
+/* Certificates have dates in seconds: the wall clock is read anew after this long. */
+#define WALL_NS INT64_C(10000000)
 
 /* A configuration in use on this loop; old ones live on until their last request is released. */
 struct world {
@@ -30,6 +32,11 @@ struct engine {
 	struct metrics metrics;
 	struct ticket *pending;
 	uint64_t id_start, id_count;
+	bool awake;	     /* in a batch */
+	bool clock_known;    /* clock_ns was read in this batch */
+	int64_t clock_ns;    /* monotonic */
+	int64_t wall_read_ns; /* monotonic, when wall_s was read */
+	int64_t wall_s;
 	struct buf record;
 };
 
@@ -121,6 +128,35 @@ static void give_id(struct engine *engine, struct request *req)
 	req->verdict.id = slice_of(id, ID_DIGITS);
 }
 
+void engine_wake(struct engine *engine)
+{
+	engine->awake = true;
+	engine->clock_known = false;
+}
+
+void engine_rest(struct engine *engine)
+{
+	engine->awake = false;
+	engine->clock_known = false;
+}
+
+static int64_t read_clock(struct engine *engine)
+{
+	engine->clock_ns = engine->env.mono_ns();
+	engine->clock_known = engine->awake;
+	return engine->clock_ns;
+}
+
+static void read_clocks(struct engine *engine, struct request *req)
+{
+	req->started_ns = engine->clock_known ? engine->clock_ns : read_clock(engine);
+	if (!engine->awake || req->started_ns - engine->wall_read_ns >= WALL_NS || !engine->wall_s) {
+		engine->wall_s = engine->env.wall_s();
+		engine->wall_read_ns = req->started_ns;
+	}
+	req->now_s = engine->wall_s;
+}
+
 static void begin(struct engine *engine, struct request *req)
 {
 	if (req->world)
@@ -128,8 +164,7 @@ static void begin(struct engine *engine, struct request *req)
 	req->world = engine->world;
 	req->world->pins++;
 	req->snapshot = req->world->snapshot;
-	req->now_s = engine->env.wall_s();
-	req->started_ns = engine->env.mono_ns();
+	read_clocks(engine, req);
 	req->deadline_ns = req->started_ns + snapshot_config(req->snapshot)->deadline_ns;
 	give_id(engine, req);
 }
@@ -303,7 +338,7 @@ static void count_cache(struct engine *engine)
 
 void engine_release(struct engine *engine, struct request *req)
 {
-	int64_t took_ns = engine->env.mono_ns() - req->started_ns;
+	int64_t took_ns = read_clock(engine) - req->started_ns;
 
 	if (req->verdict.reason != REASON_INTERNAL_UNSET) {
 		metrics_decision(&engine->metrics, req->verdict.kind, req->verdict.reason, took_ns);

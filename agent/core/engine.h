@@ -85,6 +85,14 @@ void engine_cancel(struct ticket *ticket);
  */
 void engine_refuse(struct engine *engine, struct request *req, enum reason reason, const char *why);
 
+/*
+ * Around a batch of requests that are submitted and released one after the
+ * other in one wake-up: each then begins when the one before it ended, which
+ * spares a reading of the clock. Without them every request reads the clock.
+ */
+void engine_wake(struct engine *engine);
+void engine_rest(struct engine *engine);
+
 /* True when limits.inflight requests are pending in this process. */
 bool engine_full(const struct engine *engine);
 

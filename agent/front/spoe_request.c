@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "base/mem.h"
+#include "core/metrics.h"
+#include "front/spoe_session.h"
+
+#define POOL_MAX 64
+/* What canonical forms, a worker's edits and a body may take beside the message itself. */
+#define ARENA_EXTRA (64u * 1024)
+
+static struct spoe_request *take(struct spoe_session *session, const struct spoe_ids *ids)
+{
+	struct spoe_shared *shared = session->shared;
+	struct spoe_request *request = shared->pool;
+
+	if (request) {
+		shared->pool = request->next;
+		shared->pooled--;
+	} else {
+		request = mem_new(sizeof(*request));
+		arena_init(&request->arena, 0);
+	}
+	request->arena.cap = 2 * session->message_max + ARENA_EXTRA;
+	request->session = session;
+	request->ids = *ids;
+	request_init(&request->req, &request->arena);
+	return request;
+}
+
+static void destroy(struct spoe_request *request)
+{
+	arena_fini(&request->arena);
+	free(request);
+}
+
+static void give_back(struct spoe_request *request)
+{
+	struct spoe_shared *shared = request->session->shared;
+
+	if (shared->pooled == POOL_MAX) {
+		destroy(request);
+		return;
+	}
+	arena_reset(&request->arena);
+	request->next = shared->pool;
+	shared->pool = request;
+	shared->pooled++;
+}
+
+void spoe_shared_fini(struct spoe_shared *shared)
+{
+	while (shared->pool) {
+		struct spoe_request *next = shared->pool->next;
+
+		destroy(shared->pool);
+		shared->pool = next;
+	}
+	shared->pooled = 0;
+}
+
+/* Tells the verdict and gives everything back. */
+static void tell(struct spoe_request *request)
+{
+	struct spoe_session *session = request->session;
+	struct engine *engine = session->shared->engine;
+	struct buf *out = session->hooks->out(session->arg);
+	size_t begun = out->len;
+	enum err err = spoe_ack_encode(out, &request->ids, &request->req.verdict, session->ack_max);
+
+	if (err && !buf_err(out)) {
+		engine_refuse(engine, &request->req, REASON_ANSWER_TOO_LARGE,
+			      "the answer is larger than the frames that HAProxy takes");
+		err = spoe_ack_encode(out, &request->ids, &request->req.verdict, session->ack_max);
+	}
+	engine_release(engine, &request->req);
+	give_back(request);
+	if (err)
+		spoe_fail(session, SPOP_RESOURCE, "an answer could not be written");
+	else
+		spoe_sent(session, out, begun);
+}
+
+static void on_done(struct ticket *ticket)
+{
+	struct spoe_request *request = ticket->arg;
+	struct spoe_session *session = request->session;
+
+	if (!session->in_feed)
+		session->now = session->hooks->now_ns(session->arg);
+	DL_DELETE(session->pending, request);
+	session->pending_count--;
+	tell(request);
+	if (!session->in_feed)
+		spoe_answered(session);
+}
+
+static void submit(struct spoe_request *request)
+{
+	struct spoe_session *session = request->session;
+
+	request->ticket.req = &request->req;
+	request->ticket.on_done = on_done;
+	request->ticket.arg = request;
+	if (engine_submit(session->shared->engine, &request->ticket) == ENGINE_DONE) {
+		tell(request);
+		return;
+	}
+	DL_APPEND(session->pending, request);
+	session->pending_count++;
+}
+
+static void refuse(struct spoe_request *request, enum reason reason, const char *why)
+{
+	engine_refuse(request->session->shared->engine, &request->req, reason, why);
+	tell(request);
+}
+
+void spoe_refuse(struct spoe_session *session, const struct spoe_ids *ids, enum reason reason,
+		 const char *why)
+{
+	refuse(take(session, ids), reason, why);
+}
+
+/* What the messages of one NOTIFY come to. */
+struct reading {
+	unsigned asked;	   /* messages that we decide */
+	unsigned others;   /* messages that we do not know */
+	enum reason reason; /* why the question cannot be taken, or REASON_ALLOWED */
+	const char *why;
+};
+
+static void spoil(struct reading *reading, enum reason reason, const char *why)
+{
+	if (reading->reason != REASON_ALLOWED)
+		return;
+	reading->reason = reason;
+	reading->why = why;
+}
+
+static void read_args(struct reader *r, unsigned count, struct request *req, struct reading *reading)
+{
+	for (unsigned i = 0; i < count && !reader_err(r); i++) {
+		struct slice name;
+		struct value value;
+		enum err err;
+
+		spop_arg_decode(r, &name, &value);
+		err = request_set_arg(req, name, value);
+		if (err == ERR_DUPLICATE)
+			spoil(reading, REASON_BAD_REQUEST, "an argument was sent twice");
+		else if (err)
+			spoil(reading, REASON_OVERLOADED, "the arguments need too much memory");
+	}
+}
+
+static void skip_args(struct reader *r, unsigned count)
+{
+	for (unsigned i = 0; i < count && !reader_err(r); i++) {
+		struct slice name;
+		struct value value;
+
+		spop_arg_decode(r, &name, &value);
+	}
+}
+
+static enum err read_messages(struct slice payload, struct request *req, struct reading *reading)
+{
+	struct reader r = reader_of(payload);
+	struct spop_message message;
+
+	while (spop_message_decode(&r, &message)) {
+		if (!slice_eq(message.name, SLICE_LIT("check-client-cert"))) {
+			reading->others++;
+			skip_args(&r, message.args);
+		} else if (reading->asked++) {
+			spoil(reading, REASON_BAD_REQUEST, "check-client-cert was sent twice in one frame");
+			skip_args(&r, message.args);
+		} else {
+			read_args(&r, message.args, req, reading);
+		}
+	}
+	return reader_err(&r);
+}
+
+void spoe_notify(struct spoe_session *session, const struct spoe_ids *ids, struct slice payload)
+{
+	struct spoe_request *request = take(session, ids);
+	struct reading reading = { .reason = REASON_ALLOWED };
+	struct slice copy = arena_copy(&request->arena, payload);
+	struct buf *out = session->hooks->out(session->arg);
+	size_t begun = out->len;
+
+	if (!copy.ptr) {
+		refuse(request, REASON_OVERLOADED, "no memory for the message");
+	} else if (read_messages(copy, &request->req, &reading)) {
+		give_back(request);
+		spoe_fail(session, SPOP_INVALID, "messages that do not decode");
+	} else if (reading.reason != REASON_ALLOWED) {
+		refuse(request, reading.reason, reading.why);
+	} else if (reading.asked) {
+		submit(request);
+	} else if (reading.others) {
+		refuse(request, REASON_BAD_REQUEST,
+		       "no message check-client-cert among those that HAProxy sent");
+	} else {
+		give_back(request);
+		spoe_ack_nothing(out, ids);
+		spoe_sent(session, out, begun);
+	}
+}
+
+static void cancel(struct spoe_request *request)
+{
+	struct spoe_session *session = request->session;
+
+	DL_DELETE(session->pending, request);
+	session->pending_count--;
+	metric_add(&session->shared->stats->cancelled, 1);
+	engine_cancel(&request->ticket);
+	engine_release(session->shared->engine, &request->req);
+	give_back(request);
+}
+
+void spoe_cancel(struct spoe_session *session, const struct spoe_ids *ids)
+{
+	struct spoe_request *request, *next;
+
+	DL_FOREACH_SAFE(session->pending, request, next)
+		if (!ids || spoe_same(&request->ids, ids))
+			cancel(request);
+}
+
+void spoe_expire(struct spoe_session *session)
+{
+	struct spoe_request *request, *next;
+
+	DL_FOREACH_SAFE(session->pending, request, next) {
+		if (session->now < request->req.deadline_ns + SPOE_LATE_NS)
+			continue;
+		DL_DELETE(session->pending, request);
+		session->pending_count--;
+		engine_cancel(&request->ticket);
+		refuse(request, REASON_POLICY_TIMEOUT, "no verdict within the deadline");
+	}
+}

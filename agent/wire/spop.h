@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MTLSGUARD_WIRE_SPOP_H
+#define MTLSGUARD_WIRE_SPOP_H
+
+#include "base/buf.h"
+#include "base/reader.h"
+#include "base/value.h"
+
+/*
+ * SPOP 2.0, HAProxy's Stream Processing Offload Protocol (HAProxy's
+ * doc/SPOE.txt, chapter 3): bytes to structs and back, nothing else. On the
+ * wire a frame is
+ *
+ *	LEN(4) TYPE(1) FLAGS(4) STREAM-ID(varint) FRAME-ID(varint) PAYLOAD
+ *
+ * where LEN counts what follows it. Decoders view the bytes that they are
+ * given; each refuses what is malformed with the status that a DISCONNECT
+ * frame tells the peer.
+ */
+#define SPOP_PREFIX 4	      /* bytes of LEN */
+#define SPOP_FRAME_MIN 7      /* smallest LEN: type, flags, two ids of one byte, no payload */
+#define SPOP_MAX_FRAME_MIN 256 /* smallest max-frame-size that may be negotiated */
+#define SPOP_ARGS_MAX 255
+
+enum spop_type {
+	SPOP_UNSET = 0, /* goes on with a fragmented NOTIFY */
+	SPOP_HAPROXY_HELLO = 1,
+	SPOP_HAPROXY_DISCONNECT = 2,
+	SPOP_NOTIFY = 3,
+	SPOP_AGENT_HELLO = 101,
+	SPOP_AGENT_DISCONNECT = 102,
+	SPOP_ACK = 103
+};
+
+#define SPOP_FIN 1u
+#define SPOP_ABORT 2u
+
+/* Why a connection ends (SPOE text 3.5). */
+enum spop_status {
+	SPOP_NORMAL = 0,
+	SPOP_IO = 1,
+	SPOP_TIMEOUT = 2,
+	SPOP_TOO_BIG = 3,
+	SPOP_INVALID = 4,
+	SPOP_NO_VERSION = 5,
+	SPOP_NO_MAX_FRAME_SIZE = 6,
+	SPOP_NO_CAPABILITIES = 7,
+	SPOP_UNSUPPORTED_VERSION = 8,
+	SPOP_BAD_MAX_FRAME_SIZE = 9,
+	SPOP_NO_FRAGMENTATION = 10,
+	SPOP_INTERLACED = 11,
+	SPOP_NO_FRAME_ID = 12,
+	SPOP_RESOURCE = 13,
+	SPOP_UNKNOWN = 99
+};
+
+/* A sentence fragment for a status, also for one that no text defines; never NULL. */
+const char *spop_status_text(uint64_t status);
+
+struct spop_frame {
+	uint8_t type;
+	uint32_t flags;
+	uint64_t stream_id, frame_id;
+	struct slice payload;
+};
+
+/*
+ * A frame without its LEN. SPOP_INVALID: shorter than a frame can be, a header
+ * that does not decode, reserved flags, ABORT without FIN.
+ */
+enum spop_status spop_frame_decode(struct slice bytes, struct spop_frame *out) MUST_USE;
+
+/* Writes LEN and header; returns where LEN stands, for spop_frame_end. */
+size_t spop_frame_begin(struct buf *out, const struct spop_frame *header);
+
+/* The payload is written: puts its length into LEN. */
+void spop_frame_end(struct buf *out, size_t begun);
+
+/* Typed data (SPOE text 3.1). Numbers of HAProxy's types. */
+enum spop_data {
+	SPOP_DATA_NULL, SPOP_DATA_BOOL, SPOP_DATA_INT32, SPOP_DATA_UINT32, SPOP_DATA_INT64,
+	SPOP_DATA_UINT64, SPOP_DATA_IPV4, SPOP_DATA_IPV6, SPOP_DATA_TEXT, SPOP_DATA_BINARY
+};
+#define SPOP_DATA_TRUE 0x10u /* flag of a BOOL */
+
+/*
+ * Reads one typed value. ERR_FORMAT for a reserved type or flag, ERR_RANGE for
+ * a 32-bit number that is none. What failed reads as NULL.
+ */
+void spop_value_decode(struct reader *r, struct value *out);
+
+/* Writes one; value->kind must fit type. INT32 is sign-extended to 64 bits, as HAProxy reads it. */
+void spop_value_encode(struct buf *out, enum spop_data type, const struct value *value);
+
+/* HAPROXY-HELLO and AGENT-HELLO. */
+struct spop_hello {
+	struct slice versions;	   /* HAProxy: comma list; agent: one */
+	uint64_t max_frame_size;
+	struct slice capabilities; /* comma list, may be empty */
+	struct slice engine_id;	   /* empty in health checks */
+	bool healthcheck;
+};
+
+/*
+ * The payload of a HAPROXY-HELLO; views into it. Unknown keys are skipped,
+ * absent capabilities are none: such a peer can be served. SPOP_INVALID: the
+ * list does not decode, a known key has the wrong type or stands twice;
+ * SPOP_NO_VERSION, SPOP_NO_MAX_FRAME_SIZE: not there; SPOP_UNSUPPORTED_VERSION:
+ * no 2.x among the versions; SPOP_BAD_MAX_FRAME_SIZE: under 256.
+ */
+enum spop_status spop_hello_decode(struct slice payload, struct spop_hello *out) MUST_USE;
+
+/* The same list with AGENT-HELLO's "version"; also wants capabilities (SPOP_NO_CAPABILITIES). */
+enum spop_status spop_agent_hello_decode(struct slice payload, struct spop_hello *out) MUST_USE;
+
+/* A whole HAPROXY-HELLO frame, keys in HAProxy's order; engine_id is left out when empty. */
+void spop_hello_encode(struct buf *out, const struct spop_hello *hello);
+
+/* A whole AGENT-HELLO frame: version 2.0, max_frame_size, capabilities. */
+void spop_agent_hello_encode(struct buf *out, const struct spop_hello *hello);
+
+/* True when a comma list (blanks allowed) has the word. */
+bool spop_list_has(struct slice list, struct slice word);
+
+struct spop_disconnect {
+	uint64_t status;
+	struct slice message;
+};
+
+/* The payload of a DISCONNECT of either side. SPOP_INVALID: it does not decode, or has no status. */
+enum spop_status spop_disconnect_decode(struct slice payload, struct spop_disconnect *out) MUST_USE;
+
+/* A whole DISCONNECT frame of the given type; the message is cut at 255 bytes. */
+void spop_disconnect_encode(struct buf *out, enum spop_type type,
+			    const struct spop_disconnect *disconnect);
+
+/* A NOTIFY's payload is a row of messages, each with its arguments behind it. */
+struct spop_message {
+	struct slice name;
+	unsigned args; /* 0 to 255 */
+};
+
+/* The next message's head; false at the end of the payload and on a fault (reader_err). */
+bool spop_message_decode(struct reader *r, struct spop_message *out);
+void spop_message_encode(struct buf *out, const struct spop_message *message);
+
+/* One argument: its name, which may be empty, and its value. */
+static inline void spop_arg_decode(struct reader *r, struct slice *name, struct value *value)
+{
+	*name = reader_varstr(r);
+	spop_value_decode(r, value);
+}
+
+/* The type is chosen by the value: INT64, UINT64, STRING, BINARY, IPV4 or IPV6 by length … */
+void spop_arg_encode(struct buf *out, struct slice name, const struct value *value);
+
+/* An ACK's payload is a row of actions. */
+enum spop_action_kind { SPOP_SET_VAR = 1, SPOP_UNSET_VAR = 2 };
+enum spop_scope { SPOP_PROC, SPOP_SESS, SPOP_TXN, SPOP_REQ, SPOP_RES };
+
+struct spop_action {
+	enum spop_action_kind kind;
+	enum spop_scope scope;
+	struct slice name;
+	struct value value; /* SET_VAR */
+};
+
+/* The next action; false at the end of the payload and on a fault (reader_err). */
+bool spop_action_decode(struct reader *r, struct spop_action *out);
+void spop_action_encode(struct buf *out, const struct spop_action *action);
+
+#endif
