@@ -47,7 +47,6 @@ void spoe_free(struct spoe_session *session)
 		return;
 	spoe_cancel(session, NULL);
 	spoe_fragments_drop(session);
-	buf_fini(&session->held);
 	free(session);
 }
 
@@ -58,7 +57,6 @@ static void finish(struct spoe_session *session, int64_t linger_ns)
 	session->hello_until = session->partial_until = session->close_at = INT64_MAX;
 	spoe_cancel(session, NULL);
 	spoe_fragments_drop(session);
-	spoe_release_held(session, true);
 	session->hooks->finish(session->arg, linger_ns);
 }
 
@@ -66,10 +64,19 @@ static void say_goodbye(struct spoe_session *session, enum spop_status status)
 {
 	struct spop_disconnect goodbye = { .status = status,
 					   .message = slice_str(spop_status_text(status)) };
+	struct buf *out = session->hooks->out(session->arg);
+	size_t begun = out->len;
 
-	spoe_release_held(session, true);
-	spop_disconnect_encode(session->hooks->out(session->arg), SPOP_AGENT_DISCONNECT, &goodbye);
+	spop_disconnect_encode(out, SPOP_AGENT_DISCONNECT, &goodbye);
+	spoe_sent(session, out->len - begun);
+}
+
+void spoe_sent(struct spoe_session *session, size_t size)
+{
 	metric_add(&session->shared->stats->frames_out, 1);
+	metric_add(&session->shared->stats->bytes_out, size);
+	if (session->draining)
+		session->close_at = session->now + SPOE_DRAIN_NS;
 }
 
 void spoe_fail(struct spoe_session *session, enum spop_status status, const char *what)
@@ -86,17 +93,19 @@ void spoe_fail(struct spoe_session *session, enum spop_status status, const char
 static void answer_hello(struct spoe_session *session, const struct spop_hello *hello)
 {
 	struct spop_hello answer = { .capabilities = CAPABILITIES };
+	struct buf *out = session->hooks->out(session->arg);
+	size_t begun = out->len;
 
 	/* Frames up to the size that HAProxy announced may come, whatever is negotiated: some 3.1 forget. */
 	session->frame_max = smallest(hello->max_frame_size, largest(session->limit_frame, session->message_max));
 	session->negotiated = smallest(hello->max_frame_size, largest(session->limit_frame, SPOP_MAX_FRAME_MIN));
 	session->ack_max = session->negotiated - SPOE_ACK_MARGIN;
 	/* The engine that offers async, of 3.0 and older, reads however much there is. */
-	session->bounded = session->hooks->unread &&
-			   !spop_list_has(hello->capabilities, SLICE_LIT("async"));
+	if (!spop_list_has(hello->capabilities, SLICE_LIT("async")))
+		session->hooks->bound_unread(session->arg, session->negotiated);
 	answer.max_frame_size = session->negotiated;
-	spop_agent_hello_encode(session->hooks->out(session->arg), &answer);
-	metric_add(&session->shared->stats->frames_out, 1);
+	spop_agent_hello_encode(out, &answer);
+	spoe_sent(session, out->len - begun);
 }
 
 static void take_hello(struct spoe_session *session, const struct spop_frame *frame)
@@ -223,6 +232,13 @@ static bool next_frame(struct spoe_session *session, struct slice *in)
 	return session->phase != SPOE_OVER;
 }
 
+/* Whether so much is unfinished that nothing more may be read. */
+static bool is_stuffed(const struct spoe_session *session)
+{
+	return session->pending_count >= SPOE_UNANSWERED_MAX ||
+	       session->hooks->waiting(session->arg) > SPOE_OUT_MAX;
+}
+
 static void pause_reading(struct spoe_session *session)
 {
 	if (session->paused)
@@ -242,8 +258,8 @@ static void note_partial(struct spoe_session *session, size_t used, size_t left)
 
 static bool is_idle(const struct spoe_session *session)
 {
-	return !session->pending && session->held.len == 0 && !session->fragments &&
-	       session->partial_until == INT64_MAX && !session->paused;
+	return !session->pending && !session->fragments && !session->paused &&
+	       session->partial_until == INT64_MAX;
 }
 
 /* HAProxy closes an idle connection when it is told to; what it has asked meanwhile is still decided. */
@@ -265,10 +281,8 @@ size_t spoe_feed(struct spoe_session *session, struct slice in)
 	session->now = session->hooks->now_ns(session->arg);
 	session->in_feed = true;
 	engine_wake(session->shared->engine);
-	if (session->held.len)
-		spoe_release_held(session, false);
 	while (session->phase != SPOE_OVER && left.len) {
-		if (spoe_is_stuffed(session)) {
+		if (is_stuffed(session)) {
 			pause_reading(session);
 			break;
 		}
@@ -284,17 +298,26 @@ size_t spoe_feed(struct spoe_session *session, struct slice in)
 	return in.len - left.len;
 }
 
+/* Reads on, if nothing speaks against it any more. */
+static void resume(struct spoe_session *session)
+{
+	if (!session->paused || is_stuffed(session))
+		return;
+	session->paused = false;
+	session->hooks->pause(session->arg, false);
+}
+
 void spoe_answered(struct spoe_session *session)
 {
 	drain_step(session);
-	spoe_resume(session);
+	resume(session);
 	if (session->phase != SPOE_OVER)
 		session->hooks->flush(session->arg);
 }
 
 void spoe_writable(struct spoe_session *session)
 {
-	spoe_resume(session);
+	resume(session);
 }
 
 static int64_t sooner(int64_t a, int64_t b)
@@ -310,8 +333,6 @@ int64_t spoe_deadline(const struct spoe_session *session)
 	/* Requests have the same deadline behind their start, so the first to come is the first to go. */
 	if (session->pending)
 		at = sooner(at, session->pending->req.deadline_ns + SPOE_LATE_NS);
-	if (session->held.len)
-		at = sooner(at, session->now + SPOE_POLL_NS);
 	return at;
 }
 
@@ -323,8 +344,6 @@ static const char *overdue(const struct spoe_session *session)
 		return "a frame that does not end";
 	if (session->now >= session->fragments_until)
 		return "a fragmented message that does not end";
-	if (session->held.len && session->now >= session->held_since + SPOE_BLOCKED_NS)
-		return "answers that nobody reads";
 	return NULL;
 }
 
@@ -332,8 +351,8 @@ static void close_drained(struct spoe_session *session)
 {
 	if (session->now < session->close_at)
 		return;
-	if (session->pending || session->held.len) {
-		session->close_at = session->now + SPOE_POLL_NS;
+	if (session->pending) {
+		session->close_at = session->now + SPOE_DRAIN_NS;
 		return;
 	}
 	if (!session->said_goodbye)
@@ -348,8 +367,6 @@ void spoe_tick(struct spoe_session *session)
 	if (session->phase == SPOE_OVER)
 		return;
 	session->now = session->hooks->now_ns(session->arg);
-	if (session->held.len)
-		spoe_release_held(session, false);
 	what = overdue(session);
 	if (what) {
 		spoe_fail(session, SPOP_TIMEOUT, what);

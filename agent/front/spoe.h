@@ -44,8 +44,10 @@ struct spoe_hooks {
 	int64_t (*now_ns)(void *arg);
 	/* Where frames go. Asked anew for each. */
 	struct buf *(*out)(void *arg);
-	/* Bytes given to out that the peer has not read; NULL: that cannot be told. */
-	size_t (*unread)(void *arg);
+	/* Bytes of out that wait to be written. */
+	size_t (*waiting)(void *arg);
+	/* Never more than max bytes are to lie unread at the peer, as far as that can be had. */
+	void (*bound_unread)(void *arg, size_t max);
 	/* Something was put into out from outside spoe_feed: it is to leave. */
 	void (*flush)(void *arg);
 	/* Back-pressure. What spoe_feed did not use up is offered again after paused false. */
@@ -60,12 +62,10 @@ struct spoe_hooks {
 #define SPOE_HELLO_MAX 4096u	       /* LEN of the first frame */
 #define SPOE_UNANSWERED_MAX 256u       /* requests pending on a connection; then it is not read */
 #define SPOE_OUT_MAX (256u * 1024)     /* output waiting to be written; then it is not read */
-#define SPOE_HELD_MAX (64u * 1024)     /* answers held back; then it is not read */
 #define SPOE_ACK_MARGIN 64u	       /* ACKs stay this far under the size negotiated */
 #define SPOE_HELLO_NS INT64_C(5000000000)
 #define SPOE_PARTIAL_NS INT64_C(5000000000) /* for the rest of a frame, or of a fragmented message */
-#define SPOE_BLOCKED_NS INT64_C(10000000000) /* for the peer to read an answer */
-#define SPOE_POLL_NS INT64_C(1000000)	     /* between looks at what the peer has read */
+#define SPOE_BLOCKED_NS INT64_C(10000000000) /* for the peer to read something, while output waits */
 #define SPOE_LINGER_NS INT64_C(1000000000)   /* for the peer to close first */
 #define SPOE_DRAIN_NS INT64_C(2000000000)    /* after the last answer of a draining session */
 #define SPOE_LATE_NS INT64_C(20000000)	     /* a policy has this long to notice its own deadline */

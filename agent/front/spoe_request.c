@@ -79,7 +79,7 @@ static void tell(struct spoe_request *request)
 	if (err)
 		spoe_fail(session, SPOP_RESOURCE, "an answer could not be written");
 	else
-		spoe_sent(session, out, begun);
+		spoe_sent(session, out->len - begun);
 }
 
 static void on_done(struct ticket *ticket)
@@ -207,7 +207,7 @@ void spoe_notify(struct spoe_session *session, const struct spoe_ids *ids, struc
 	} else {
 		give_back(request);
 		spoe_ack_nothing(out, ids);
-		spoe_sent(session, out, begun);
+		spoe_sent(session, out->len - begun);
 	}
 }
 

@@ -5,7 +5,7 @@
 #include "front/spoe.h"
 #include "front/spoe_ack.h"
 
-/* What spoe.c, spoe_request.c, spoe_out.c and spoe_fragment.c share; nobody else includes it. */
+/* What spoe.c, spoe_request.c and spoe_fragment.c share; nobody else includes it. */
 enum spoe_phase { SPOE_HELLO, SPOE_OPEN, SPOE_OVER };
 
 struct spoe_request {
@@ -40,11 +40,6 @@ struct spoe_session {
 	size_t negotiated;
 	size_t ack_max; /* largest ACK, prefix included */
 
-	bool bounded;	      /* unread answers are kept under the size negotiated */
-	size_t unread;	      /* at most so many bytes are unread by the peer */
-	struct buf held;      /* whole frames that wait for the peer to read */
-	int64_t held_since;   /* when the last of them left, or the first came */
-
 	struct spoe_request *pending;
 	unsigned pending_count;
 
@@ -66,13 +61,8 @@ void spoe_refuse(struct spoe_session *session, const struct spoe_ids *ids, enum 
 void spoe_cancel(struct spoe_session *session, const struct spoe_ids *ids); /* NULL: all */
 void spoe_expire(struct spoe_session *session);
 
-/* spoe_out.c: the frame that begins at `begun` of out is whole; it leaves, or is held back. */
-void spoe_sent(struct spoe_session *session, struct buf *out, size_t begun);
-void spoe_release_held(struct spoe_session *session, bool all);
-/* Whether so much waits to leave that nothing more may be read. */
-bool spoe_is_stuffed(const struct spoe_session *session);
-/* Reads on, if nothing speaks against it any more. */
-void spoe_resume(struct spoe_session *session);
+/* A frame of `size` bytes was put into out. */
+void spoe_sent(struct spoe_session *session, size_t size);
 
 /* An answer was given outside of spoe_feed. */
 void spoe_answered(struct spoe_session *session);
