@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "front/spoe_conn.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -101,10 +102,10 @@ static void hook_finish(void *arg, int64_t linger_ns)
 	stream_finish(conn->stream, linger_ns);
 }
 
-static void hook_complain(void *arg, enum spop_status status, const char *what)
+/* Rubbish may come by the thousand: a line a second says as much. */
+static void complain(struct spoe_server *server, const struct stream *stream, const char *what,
+		     const char *hint)
 {
-	struct conn *conn = arg;
-	struct spoe_server *server = conn->server;
 	int64_t now = loop_now_ns(server->loop);
 
 	if (server->complained_ns && now - server->complained_ns < COMPLAIN_NS) {
@@ -112,10 +113,19 @@ static void hook_complain(void *arg, enum spop_status status, const char *what)
 		return;
 	}
 	server->complained_ns = now;
-	log_warning("spop %s: %s (status %d, %s); is this HAProxy's SPOE? %u more such lines left out",
-		    stream_peer(conn->stream)->text, what, (int)status, spop_status_text(status),
-		    server->silent);
+	log_warning("spop %s: %s; %s (%u more such lines left out)", stream_peer(stream)->text, what,
+		    hint, server->silent);
 	server->silent = 0;
+}
+
+static void hook_complain(void *arg, enum spop_status status, const char *what)
+{
+	struct conn *conn = arg;
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s (%s)", what, spop_status_text(status));
+	complain(conn->server, conn->stream, text,
+		 "is this HAProxy's SPOE, on a server line of mode spop or tcp?");
 }
 
 static const struct spoe_hooks hooks = {
@@ -178,8 +188,8 @@ static void on_close(void *arg, enum err why)
 	if (why == ERR_TIMEOUT)
 		metric_add(&conn->server->stats.timeouts, 1);
 	if (why == ERR_CRYPTO)
-		log_warning("spop %s: the TLS handshake failed; its certificate must chain to client_authorities",
-			    stream_peer(conn->stream)->text);
+		complain(conn->server, conn->stream, "the TLS handshake failed",
+			 "the server line needs ssl, and a certificate of client_authorities where that is set");
 	forget(conn);
 }
 
