@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "cli.h"
+#include "core/certcache.h"
+#include "core/facts.h"
+#include "eval.h"
+
+static void set_text(json_t *object, const char *key, struct slice text)
+{
+	json_object_set_new(object, key, cli_json_text(text));
+}
+
+static json_t *texts(const struct slice_list *list)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < list->count; i++)
+		json_array_append_new(array, cli_json_text(list->items[i]));
+	return array;
+}
+
+static json_t *tls_client_auth(const struct request *req)
+{
+	json_t *object = json_object();
+
+	for (enum fact fact = 0; fact < FACT_COUNT; fact++) {
+		const struct fact_info *info = fact_info(fact);
+
+		if (info->boolean)
+			json_object_set_new(object, info->property, json_boolean(fact_true(req, fact)));
+		else
+			set_text(object, info->property, fact_text(req, fact));
+	}
+	return object;
+}
+
+static json_t *cf(const struct request *req)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "tlsClientAuth", tls_client_auth(req));
+	set_text(object, "tlsVersion", request_bytes(req, ARG_TLS_VERSION));
+	set_text(object, "tlsCipher", request_bytes(req, ARG_TLS_CIPHER));
+	set_text(object, "httpProtocol", SLICE_LIT("HTTP/1.1"));
+	return object;
+}
+
+static json_t *revocation(const struct tls_facts *facts)
+{
+	json_t *object = json_object();
+
+	set_text(object, "status", slice_str(revocation_status_name(facts->revocation)));
+	set_text(object, "source", slice_str(facts->revocation_source));
+	return object;
+}
+
+static json_t *tls(const struct request *req)
+{
+	json_t *object = json_object(), *san = json_object();
+	struct tls_facts facts;
+
+	tls_facts_get(req, &facts);
+	for (enum san_kind kind = 0; kind < SAN_KIND_COUNT; kind++)
+		json_object_set_new(san, san_kind_name(kind), texts(&facts.san[kind]));
+	json_object_set_new(object, "san", san);
+	set_text(object, "spiffe_id", facts.spiffe_id);
+	json_object_set_new(object, "eku", texts(&facts.eku));
+	set_text(object, "spki_sha256", facts.spki_sha256);
+	set_text(object, "key_type", slice_str(facts.key_type));
+	json_object_set_new(object, "key_bits", json_integer(facts.key_bits));
+	json_object_set_new(object, "not_before", json_integer(facts.not_before));
+	json_object_set_new(object, "not_after", json_integer(facts.not_after));
+	json_object_set_new(object, "verify_error", json_integer(facts.verify_error));
+	set_text(object, "reason", slice_str(reason_name(facts.reason)));
+	set_text(object, "authority", facts.authority);
+	json_object_set_new(object, "revocation", revocation(&facts));
+	return object;
+}
+
+static bool contains(const json_t *array, const json_t *item)
+{
+	for (size_t i = 0; i < json_array_size(array); i++)
+		if (json_equal(json_array_get(array, i), item))
+			return true;
+	return false;
+}
+
+/* Names may come from several parts of the block; each is told once. */
+static json_t *names(const struct header_block *block)
+{
+	struct header_cursor cursor = { 0 };
+	json_t *array = json_array();
+	struct slice name;
+
+	while (header_block_next_name(block, &cursor, &name)) {
+		json_t *item = cli_json_text(name);
+
+		if (contains(array, item))
+			json_decref(item);
+		else
+			json_array_append_new(array, item);
+	}
+	return array;
+}
+
+static void add_pair(json_t *array, struct slice name, struct slice value)
+{
+	json_t *pair = json_array();
+
+	json_array_append_new(pair, cli_json_text(name));
+	json_array_append_new(pair, cli_json_text(value));
+	json_array_append_new(array, pair);
+}
+
+static json_t *pairs(const struct header_block *block)
+{
+	struct header_cursor cursor = { 0 };
+	json_t *array = json_array();
+	struct slice name, value;
+
+	while (header_block_next_pair(block, &cursor, &name, &value))
+		add_pair(array, name, value);
+	return array;
+}
+
+static json_t *edits(const struct header_block *del, const struct header_block *set)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "remove", names(del));
+	json_object_set_new(object, "set", pairs(set));
+	return object;
+}
+
+/* As the origin gets it: client-cert stands here whether we or the proxy write it. */
+static json_t *request_headers(const struct verdict *verdict)
+{
+	json_t *object = edits(&verdict->req_del, &verdict->req_set);
+
+	if (verdict->kind == VERDICT_ALLOW && verdict->client_cert)
+		add_pair(json_object_get(object, "set"), SLICE_LIT("client-cert"),
+			 verdict->client_cert_value);
+	return object;
+}
+
+static json_t *response(const struct verdict *verdict)
+{
+	json_t *object;
+
+	if (verdict->kind == VERDICT_ALLOW)
+		return json_null();
+	object = json_object();
+	json_object_set_new(object, "status", json_integer(verdict->status));
+	json_object_set_new(object, "headers", pairs(&verdict->res_set));
+	if (utf8_valid(verdict->body)) {
+		set_text(object, "body", verdict->body);
+	} else {
+		struct buf b = buf_capped(0);
+
+		text_base64(&b, verdict->body);
+		set_text(object, "body_base64", buf_slice(&b));
+		buf_fini(&b);
+	}
+	return object;
+}
+
+static json_t *response_headers(const struct verdict *verdict)
+{
+	static const struct header_block none;
+
+	/* Of an answer of our own they stand in "response". */
+	return verdict->kind == VERDICT_ALLOW ? edits(&verdict->res_del, &verdict->res_set) :
+						edits(&none, &none);
+}
+
+json_t *eval_json(const struct request *req, bool trace)
+{
+	const struct verdict *verdict = &req->verdict;
+	json_t *object = json_object();
+
+	set_text(object, "verdict", slice_str(verdict_name(verdict->kind)));
+	json_object_set_new(object, "status", json_integer(verdict->status));
+	set_text(object, "reason", slice_str(reason_name(verdict->reason)));
+	if (req->observed)
+		set_text(object, "observed", slice_str(reason_name(req->observed)));
+	set_text(object, "stage", slice_str(req->stage));
+	json_object_set_new(object, "decided_by", eval_decided_by(req));
+	set_text(object, "id", verdict->id);
+	set_text(object, "generation", slice_str(snapshot_config(req->snapshot)->generation));
+	json_object_set_new(object, "cf", cf(req));
+	json_object_set_new(object, "tls", tls(req));
+	json_object_set_new(object, "error", req->error.len ? cli_json_text(req->error) : json_null());
+	json_object_set_new(object, "request_headers", request_headers(verdict));
+	json_object_set_new(object, "response", response(verdict));
+	json_object_set_new(object, "response_headers", response_headers(verdict));
+	if (trace)
+		json_object_set_new(object, "trace", eval_trace(req));
+	return object;
+}
