@@ -9,6 +9,14 @@
  * One client certificate, parsed once into the texts that everything else
  * reads (formats: Cloudflare's field reference). Immutable; belongs to one
  * thread, where it is counted without atomics.
+ *
+ * No text can pass for another: DNs are escaped, and a CN or SAN that holds a
+ * control character (a NUL, say) or is no UTF-8 is left out. A SAN of kind
+ * DNS, URI or EMAIL that has bytes outside printable ASCII is left out, too.
+ * IP: dotted or RFC 5952. DIR: RFC 2253. OTHER: the type's OID, ':', and the
+ * text of the value, or '#' and the upper hex of its DER when the value is no
+ * text or begins with '#' itself; "registeredID:OID"; "x400Address:#HEX",
+ * "ediPartyName:#HEX".
  */
 enum cert_san { CERT_SAN_DNS, CERT_SAN_URI, CERT_SAN_EMAIL, CERT_SAN_IP, CERT_SAN_DIR,
 		CERT_SAN_OTHER, CERT_SAN_COUNT };
@@ -27,9 +35,9 @@ struct cert {
 	struct slice subject_dn, issuer_dn;		  /* RFC 2253 */
 	struct slice subject_dn_legacy, issuer_dn_legacy; /* /C=…, '/' and '+' in values escaped */
 	struct slice cn;				  /* the most specific CN, UTF-8, or empty */
-	struct slice serial;				  /* upper hex, no sign octet, whole octets */
+	struct slice serial;				  /* upper hex, no sign octet, whole octets; '-' before a negative one */
 	struct slice serial_octets;			  /* magnitude without leading zeros */
-	bool serial_ok;					  /* positive and at most 20 octets (RFC 5280 4.1.2.2) */
+	bool serial_ok;					  /* positive and at most 20 octets of magnitude (RFC 5280 4.1.2.2) */
 	struct slice ski;				  /* upper hex or empty */
 	struct slice ski_octets;
 	struct slice issuer_ski;			  /* the AKI's keyid, upper hex or empty */
@@ -41,16 +49,18 @@ struct cert {
 	bool rfc9440_too_large;
 	struct slice base64;				  /* of the DER, whatever its size */
 	struct cert_list san[CERT_SAN_COUNT];
-	struct slice spiffe_id;
-	struct cert_list eku;
-	const char *key_type; /* "RSA", "EC", "ED25519", "ED448", "RSA-PSS", "DSA" or OpenSSL's name */
+	struct slice spiffe_id; /* the only URI, if it is a SPIFFE id (X.509-SVID 2), or empty */
+	struct cert_list eku; /* OpenSSL's short names ("clientAuth"), else dotted OIDs */
+	const char *key_type; /* "RSA", "EC", "ED25519", "ED448", "RSA-PSS", "DSA" OpenSSL's name, or "unknown" */
 	unsigned key_bits;
+	uint8_t *storage; /* of every text above */
 };
 
 /*
  * Parses one whole DER certificate (RFC 5280 4.1); der is copied. ERR_FORMAT
  * when it is none, when bytes follow it or a part of it cannot be read,
- * ERR_LIMIT when it is over 64 KiB.
+ * ERR_LIMIT when it is over 64 KiB. A known extension that is malformed or
+ * stands twice leaves its fields empty, and the certificate never verifies.
  */
 enum err cert_parse(struct slice der, struct cert **out) MUST_USE;
 
@@ -63,7 +73,5 @@ void cert_unref(struct cert *cert); /* NULL is fine */
  * anything that is no sequence of whole DER SEQUENCEs, ERR_LIMIT for more than max.
  */
 enum err cert_split(struct slice chain, struct slice *out, size_t max, size_t *count) MUST_USE;
-
-/* The text for request.tls lists: "clientAuth" and the like for eku are filled in cert->eku. */
 
 #endif

@@ -23,9 +23,10 @@ struct trust_ca {
 
 /*
  * Reads PEM text: every certificate in `anchors` becomes an anchor, in
- * `intermediates` (may be empty) a helper. file names are for messages only.
- * Faults (no certificate in it, a block that is no certificate) go to diag
- * with their line; ERR_CONFIG.
+ * `intermediates` (may be empty) a helper; one that stands twice counts once.
+ * File names are for messages only. Faults (no certificate in it, a block that
+ * is no certificate) go to diag with their line; ERR_CONFIG. What can never
+ * help to verify anything (a weak key, a malformed extension) is a warning.
  */
 enum err trust_load(struct slice anchors, const char *anchors_file, struct slice intermediates,
 		    const char *intermediates_file, struct diag_list *diag,
@@ -41,7 +42,9 @@ void trust_inherit(struct trust *trust, struct trust *before);
 size_t trust_count(const struct trust *trust);
 void trust_get(const struct trust *trust, size_t i, struct trust_ca *out);
 
-/* The anchors' subject names in DER are needed for CA announcements: PEM of anchor i appended by the caller. */
+/* At most this much is remembered for one authority, the oldest out first. */
+#define TRUST_MEMORY_CERTS 256
+#define TRUST_MEMORY_BYTES (1024 * 1024)
 
 /* How often the memory has grown. Atomic read. */
 uint64_t trust_memory(const struct trust *trust);

@@ -12,9 +12,24 @@
  * against a host's authorities at a given time. First the names alone are
  * walked, from the leaf over what was presented, what helps and what is
  * remembered, to the anchors: when no anchor is reached no signature is
- * checked. Otherwise X509_verify_cert decides.
+ * checked. Otherwise X509_verify_cert decides, on one path after the other, so
+ * that CAs which share a name (cross-signed, with a new key) do not hide each
+ * other. It checks from the anchor down, hence never with a key that a
+ * stranger chose.
+ *
+ * Stricter than OpenSSL alone: keys, and signatures below the anchor, have at
+ * least 112 bits of security (no RSA or DSA under 2048 bits, no MD5 or SHA-1),
+ * as in Debian's TLS default; an anchor that issued something is a CA by its
+ * basicConstraints (no version 1); anchors obey their dates, which end with
+ * the second of notAfter; a serial below the anchor that is not positive or
+ * over 20 octets is error 50, a malformed or doubled extension 41.
+ *
+ * A leaf whose issuer nobody knows is 18 (self-signed), 19 (its chain ends in
+ * a self-signed certificate) or 20. Of several failures the first that has
+ * good signatures is told, else the first bad signature (7), else that.
  */
 #define VERIFY_CHAIN_MAX 10 /* intermediates */
+#define VERIFY_SECURITY_BITS 112
 
 struct verify_input {
 	const struct cert *leaf;
@@ -27,7 +42,9 @@ struct verify_input {
 
 /* A certificate of the path below the anchor, for revocation. */
 struct verify_node {
-	uint8_t issuer_key[32]; /* SHA-256 of the issuer's name and public key */
+	/* SHA-256 of the issuer's name and public key (DER of both); zeros for a leaf that
+	 * is itself an anchor and not self-signed: its issuer is unknown. */
+	uint8_t issuer_key[32];
 	uint8_t sha256[32], spki_sha256[32];
 	uint8_t serial[20]; /* magnitude, serial_len octets without leading zeros */
 	size_t serial_len;
@@ -40,7 +57,8 @@ struct verify_result {
 	size_t authority; /* index into trusts; only when error is 0 */
 	struct verify_node path[VERIFY_CHAIN_MAX + 1]; /* [0] is the leaf; the anchor is not in it */
 	size_t path_len;  /* 0 unless error is 0; a leaf that is itself an anchor has 1 */
-	char issuer_serial[48]; /* upper hex of the direct issuer, "" when unknown */
+	/* Upper hex of the direct issuer. "" when the leaf's signature was not checked with its key. */
+	char issuer_serial[48];
 	char issuer_ski[132];
 	/* This result holds while valid_from <= now < valid_until and the memories
 	 * of the trusts (their sum) still say `memory`, or whatever they say when error is 0. */
@@ -51,7 +69,9 @@ struct verify_result {
 /*
  * Never fails: what cannot be verified has error set. CA certificates of the
  * presented chain that led to the anchor are remembered in that authority's
- * trust. Takes up to a few hundred microseconds of signature checks.
+ * trust; elements of the chain that are no certificate are passed by. Safe in
+ * any thread, with one leaf a thread and trusts that all share. Takes up to a
+ * few hundred microseconds; bounded (a few milliseconds) whatever is presented.
  */
 void verify_run(const struct verify_input *input, struct verify_result *result);
 
