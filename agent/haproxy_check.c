@@ -14,17 +14,12 @@
 /* The branches that are supported, and 3.1, where the engine changed. */
 static const unsigned versions[] = { 206, 300, 301, 302, 304 };
 
-struct text_file {
-	char *path; /* where it was found */
-	struct buf text;
-};
-
 struct run {
+	const struct haproxy_files *files;
 	const char *path;
 	const struct haproxy_need *need;
 	struct diag_list *diag;
-	bool asked;	     /* some section asks this agent */
-	size_t errors_before; /* of the configuration */
+	bool asked; /* some section asks this agent */
 };
 
 static bool is_known(const struct diag_list *diag, const char *file, unsigned number, const char *message)
@@ -82,29 +77,23 @@ static bool read_file(const char *path, struct buf *out)
 	return fine;
 }
 
-static void text_file_fini(struct text_file *file)
-{
-	free(file->path);
-	buf_fini(&file->text);
-}
 
 /* A file that the configuration at `front` names: as named, else the one of that name beside it. */
-static bool open_named(const char *front, const char *name, struct text_file *out)
+static bool read_named(void *arg, const char *front, const char *name, struct buf *path, struct buf *text)
 {
 	const char *folder_end = strrchr(front, '/'), *base = strrchr(name, '/');
-	struct buf path = buf_capped(0);
 
-	*out = (struct text_file){ .text = buf_capped(FILE_MAX), .path = mem_dup(slice_str(name)) };
-	if (read_file(name, &out->text))
+	(void)arg;
+	buf_str(path, name);
+	if (read_file(name, text))
 		return true;
+	buf_reset(path);
+	buf_reset(text);
 	if (folder_end)
-		buf_put(&path, slice_of(front, (size_t)(folder_end + 1 - front)));
-	buf_str(&path, base ? base + 1 : name);
-	free(out->path);
-	out->path = mem_dup(buf_slice(&path));
-	buf_fini(&path);
-	buf_reset(&out->text);
-	return read_file(out->path, &out->text);
+		buf_put(path, slice_of(front, (size_t)(folder_end + 1 - front)));
+	buf_str(path, base ? base + 1 : name);
+	buf_u8(path, '\0');
+	return read_file((const char *)path->ptr, text);
 }
 
 static void add_rules(struct haproxy_check *check, const struct haproxy_section *section)
@@ -130,14 +119,18 @@ static void collect_rules(struct haproxy_check *check)
 
 static void check_filter(struct run *run, struct haproxy_check *check, const char *name)
 {
-	struct text_file file;
+	struct buf path = buf_capped(0), text = buf_capped(FILE_MAX);
+	bool found = run->files->read(run->files->arg, run->path, name, &path, &text);
+	const char *file;
 	struct haproxy_cfg spoe;
 
-	if (!open_named(run->path, name, &file)) {
+	buf_u8(&path, '\0');
+	file = (const char *)path.ptr;
+	if (!found) {
 		haproxy_fault(check, DIAG_ERROR, run->path, check->filter->number, NULL, 0, NULL,
 			      "the SPOE file %s cannot be read: %s", name, strerror(errno));
-	} else if (haproxy_cfg_read(buf_slice(&file.text), file.path, check->version, &spoe)) {
-		haproxy_fault(check, DIAG_ERROR, file.path, 0, run->path, check->filter->number, NULL,
+	} else if (haproxy_cfg_read(buf_slice(&text), file, check->version, &spoe)) {
+		haproxy_fault(check, DIAG_ERROR, file, 0, run->path, check->filter->number, NULL,
 			      "the SPOE file is too large");
 		haproxy_cfg_fini(&spoe);
 	} else {
@@ -145,7 +138,8 @@ static void check_filter(struct run *run, struct haproxy_check *check, const cha
 		run->asked |= haproxy_check_section(check);
 		haproxy_cfg_fini(&spoe);
 	}
-	text_file_fini(&file);
+	buf_fini(&path);
+	buf_fini(&text);
 }
 
 static void check_section(struct run *run, const struct haproxy_cfg *front, unsigned version,
@@ -185,36 +179,45 @@ static void check_version(struct run *run, struct slice text, unsigned version)
 	haproxy_cfg_fini(&front);
 }
 
-static void check_text(struct run *run, struct slice text)
+void haproxy_check_text(const char *path, struct slice text, const struct haproxy_files *files,
+			const struct haproxy_need *need, struct diag_list *diag)
 {
-	const char *name = strrchr(run->path, '/');
-	bool only_new = strstr(name ? name : run->path, "3.4") != NULL;
+	struct run run = { .files = files, .path = path, .need = need, .diag = diag };
+	const char *name = strrchr(path, '/');
+	bool only_new = strstr(name ? name : path, "3.4") != NULL;
+	size_t errors = diag->errors;
 
 	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
 		if (!only_new || versions[i] >= 304)
-			check_version(run, text, versions[i]);
-	if (!run->asked && run->diag->errors == run->errors_before)
-		diag_add(run->diag, DIAG_ERROR, run->path, 0,
+			check_version(&run, text, versions[i]);
+	if (!run.asked && diag->errors == errors)
+		diag_add(diag, DIAG_ERROR, path, 0,
 			 "mtlsguard haproxy front prints the lines that a front needs",
 			 "nothing here asks mtlsguard: no \"filter spoe\" with the message check-client-cert");
 }
 
-void haproxy_check(const char *path, const struct snapshot *snapshot, struct diag_list *diag)
+void haproxy_check_need(const char *path, const struct haproxy_need *need, struct diag_list *diag)
 {
-	struct run run = { .path = path, .diag = diag, .errors_before = diag->errors };
+	static const struct haproxy_files files = { read_named, NULL };
 	struct buf text = buf_capped(FILE_MAX);
-	struct haproxy_need need;
 
-	if (snapshot) {
-		haproxy_need_init(&need, snapshot);
-		run.need = &need;
-	}
 	if (read_file(path, &text))
-		check_text(&run, buf_slice(&text));
+		haproxy_check_text(path, buf_slice(&text), &files, need, diag);
 	else
 		diag_add(diag, DIAG_ERROR, path, 0, NULL, "cannot be read: %s",
 			 buf_err(&text) ? "too large" : strerror(errno));
 	buf_fini(&text);
-	if (snapshot)
-		haproxy_need_fini(&need);
+}
+
+void haproxy_check(const char *path, const struct snapshot *snapshot, struct diag_list *diag)
+{
+	struct haproxy_need need;
+
+	if (!snapshot) {
+		haproxy_check_need(path, NULL, diag);
+		return;
+	}
+	haproxy_need_init(&need, snapshot);
+	haproxy_check_need(path, &need, diag);
+	haproxy_need_fini(&need);
 }

@@ -40,6 +40,19 @@ struct haproxy_check {
  */
 void haproxy_check(const char *path, const struct snapshot *snapshot, struct diag_list *diag);
 
+/* The same for what is known of the agent's configuration already; need may be NULL. */
+void haproxy_check_need(const char *path, const struct haproxy_need *need, struct diag_list *diag);
+
+/* Where SPOE files come from: fills path (no NUL needed) and text, or returns false with errno set. */
+struct haproxy_files {
+	bool (*read)(void *arg, const char *front, const char *name, struct buf *path, struct buf *text);
+	void *arg;
+};
+
+/* The same without reading files itself. */
+void haproxy_check_text(const char *path, struct slice text, const struct haproxy_files *files,
+			const struct haproxy_need *need, struct diag_list *diag);
+
 /* One section with a filter, against one SPOE file; true when that file asks this agent. */
 bool haproxy_check_section(struct haproxy_check *check);
 

@@ -21,11 +21,11 @@ struct haproxy_arg {
 struct haproxy_need {
 	struct haproxy_arg *args;
 	size_t arg_count;
-	char **owned; /* names, and prefixes that end in '-'; lower case */
+	const char **owned; /* names, and prefixes that end in '-'; lower case */
 	size_t owned_count;
 	const char *config_file;
 	int64_t deadline_ns;
-	char **sockets; /* paths that the agent listens at for SPOP */
+	const char **sockets; /* paths that the agent listens at for SPOP */
 	size_t socket_count;
 	struct arena arena;
 };

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "haproxy_check.h"
+
+/*
+ * The shipped files, as they are and with one thing broken in each test. The
+ * folder is found from the place that the runner starts tests in.
+ */
+#define FOLDER "haproxy-conf/"
+
+static struct haproxy_arg args[] = {
+	{ "cert", "ssl_c_der", "is what is decided on", true, 0 },
+	{ "host", "req.fhdr(host)", "finds the host's entry", true, 0 },
+	{ "chain", "ssl_c_chain_der", "brings the intermediates", true, 0 },
+	{ "sni", "ssl_fc_sni", "tells 421", false, 0 },
+};
+static const char *owned[] = { "cf-cert-", "x-mtls-", "client-cert", "client-cert-chain",
+			 "cf-client-cert-der-base64", "cf-client-cert-sha256", "cf-access-jwt-assertion" };
+static const char *sockets[] = { "/var/lib/haproxy/mtlsguard.sock" };
+static const struct haproxy_need usual = {
+	.args = args, .arg_count = 4, .owned = owned, .owned_count = 7, .config_file = "mtlsguard.lua",
+	.deadline_ns = 500000000, .sockets = sockets, .socket_count = 1,
+};
+
+/* What is changed in one of the two files: a line, or a part of one. */
+struct edit {
+	const char *file, *from, *to;
+	const struct edit *also;
+};
+
+#define EDIT(file, from, to) ((struct edit){ file, from, to, NULL })
+
+static void read_whole(const char *name, struct buf *out)
+{
+	char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), FOLDER "%s", name);
+	file = fopen(path, "rb");
+	assert_non_null(file);
+	buf_added(out, fread(buf_want(out, 1 << 16), 1, 1 << 16, file));
+	fclose(file);
+}
+
+static void apply(const struct edit *edit, struct buf *text)
+{
+	struct buf out = buf_capped(0);
+	const char *start, *found;
+
+	buf_u8(text, '\0');
+	start = (const char *)text->ptr;
+	found = strstr(start, edit->from);
+	if (!found)
+		fail_msg("%s has no \"%s\"", edit->file, edit->from);
+	buf_put(&out, slice_of(start, (size_t)(found - start)));
+	buf_str(&out, edit->to);
+	buf_str(&out, found + strlen(edit->from));
+	buf_fini(text);
+	*text = out;
+}
+
+static void read_edited(const char *name, const struct edit *edit, struct buf *out)
+{
+	read_whole(name, out);
+	for (; edit; edit = edit->also)
+		if (strcmp(edit->file, name) == 0)
+			apply(edit, out);
+}
+
+static bool read_spoe(void *arg, const char *front, const char *name, struct buf *path, struct buf *text)
+{
+	(void)front;
+	(void)name;
+	buf_str(path, "spoe-mtlsguard.conf");
+	read_edited("spoe-mtlsguard.conf", arg, text);
+	return true;
+}
+
+static void run(const char *front, struct edit *edit, const struct haproxy_need *need,
+		struct diag_list *diag)
+{
+	const struct haproxy_files files = { read_spoe, edit };
+	struct buf text = buf_capped(0);
+
+	read_edited(front, edit, &text);
+	haproxy_check_text(front, buf_slice(&text), &files, need, diag);
+	buf_fini(&text);
+}
+
+static const char *const fronts[] = { "haproxy.cfg", "haproxy-3.4.cfg", "haproxy-vars.cfg",
+				      "haproxy-connection.cfg" };
+
+static void assert_clean(const struct diag_list *diag, const char *what)
+{
+	if (diag->count)
+		fail_msg("%s: %s:%u %s", what, diag->items[0].file, diag->items[0].line,
+			 diag->items[0].message);
+}
+
+/* Exactly one fault, with these words, at a line, and with the other place in brackets. */
+static void assert_fault(const char *front, struct edit edit, const struct haproxy_need *need,
+			 enum diag_severity severity, const char *words)
+{
+	struct diag_list diag = { 0 };
+	bool found = false;
+
+	run(front, &edit, need, &diag);
+	for (size_t i = 0; i < diag.count; i++) {
+		const struct diag *item = &diag.items[i];
+
+		if (!strstr(item->message, words) || item->severity != severity)
+			continue;
+		found = true;
+		assert_true(item->line > 0);
+		assert_true(strchr(strrchr(item->message, '('), ':') || strstr(item->message, "(mtlsguard.lua)"));
+	}
+	if (!found)
+		fail_msg("%s: no fault with \"%s\"; %zu others, first: %s", front, words, diag.count,
+			 diag.count ? diag.items[0].message : "none");
+	assert_int_equal(diag.errors > 0, severity == DIAG_ERROR);
+	diag_fini(&diag);
+}
+
+#define FRONT "haproxy.cfg"
+#define SPOE "spoe-mtlsguard.conf"
+#define ASK "    http-request send-spoe-group mtlsguard check\n"
+
+static void shipped_files_are_clean(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(fronts) / sizeof(fronts[0]); i++) {
+		struct diag_list diag = { 0 };
+
+		run(fronts[i], NULL, &usual, &diag);
+		assert_clean(&diag, fronts[i]);
+		run(fronts[i], NULL, NULL, &diag);
+		assert_clean(&diag, fronts[i]);
+		diag_fini(&diag);
+	}
+}
+
+static void certificate_errors_that_end_the_handshake(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(fronts) / sizeof(fronts[0]); i++) {
+		assert_fault(fronts[i], EDIT(fronts[i], "crt-ignore-err all ", ""), &usual,
+			     DIAG_ERROR, "crt-ignore-err");
+		assert_fault(fronts[i], EDIT(fronts[i], "ca-ignore-err all", "ca-ignore-err 10,18"),
+			     &usual, DIAG_ERROR, "ca-ignore-err");
+	}
+	assert_fault(FRONT, EDIT(FRONT, "verify optional", ""), &usual, DIAG_WARNING, "asks no client");
+}
+
+static void headers_deleted_too_late(void **state)
+{
+	(void)state;
+	assert_fault(FRONT, EDIT(FRONT, "    http-request del-header ^x[-_]mtls[-_] -m reg\n",
+					   ASK "    http-request del-header ^x[-_]mtls[-_] -m reg\n"),
+		     &usual, DIAG_ERROR, "sent before what a client sent as x-mtls-");
+	assert_fault(FRONT, EDIT(FRONT, "    http-request del-header ^cf[-_]cert[-_] -m reg\n",
+					   ASK "    http-request del-header ^cf[-_]cert[-_] -m reg\n"),
+		     &usual, DIAG_ERROR, "sent before what a client sent as cf-cert-");
+}
+
+static void headers_not_deleted(void **state)
+{
+	static const char line[] = "    http-request del-header ^client[-_]cert$ -m reg\n";
+	static const char *const replacements[] = {
+		"",
+		"    http-request del-header client-cert\n",
+		"    http-request del-header ^client-cert$ -m reg\n",
+		"    http-request del-header ^client[-_]cert$ -m reg if { path /a }\n",
+		"    http-request del-header ^client[-_]cert[ -m reg\n",
+		"    http-response del-header ^client[-_]cert$ -m reg\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(replacements) / sizeof(replacements[0]); i++)
+		assert_fault(FRONT, EDIT(FRONT, line, replacements[i]), &usual, DIAG_ERROR,
+			     "client-cert is ours to set");
+}
+
+static void other_ways_to_delete_count(void **state)
+{
+	static const char line[] = "    http-request del-header ^client[-_]cert$ -m reg\n";
+	static const char *const replacements[] = {
+		"    http-request del-header client-cert\n    http-request del-header client_cert\n",
+		"    http-request del-header client- -m beg\n    http-request del-header client_ -m beg\n",
+		"    http-request del-header (?i)^CLIENT.CERT$ -m reg\n",
+		"    http-request del-header cert -m sub\n",
+	};
+	struct diag_list diag = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(replacements) / sizeof(replacements[0]); i++) {
+		struct edit edit = EDIT(FRONT, line, replacements[i]);
+
+		run(FRONT, &edit, &usual, &diag);
+		assert_clean(&diag, replacements[i]);
+	}
+}
+
+static void a_name_that_the_configuration_adds(void **state)
+{
+	const char *more[] = { "x-client-" };
+	struct haproxy_need need = usual;
+	struct edit none = EDIT("", "", "");
+
+	(void)state;
+	need.owned = more;
+	need.owned_count = 1;
+	assert_fault(FRONT, none, &need, DIAG_ERROR, "x-client- is ours to set");
+}
+
+static void no_deny_for_an_absent_verdict(void **state)
+{
+	static const char lua[] = "    http-request lua.mtlsguard\n";
+	static const char deny[] = "    http-request deny deny_status 503 unless { var(txn.mtls.verdict) -m str allow }\n";
+	static const char *const weak[] = {
+		"",
+		"    http-request deny deny_status 503 if { var(txn.mtls.verdict) -m str deny }\n",
+		"    http-request deny deny_status 503 unless { var(txn.mtls.verdict) -m str allow respond }\n",
+		"    http-request deny deny_status 503 unless { var(txn.mtls.verdict) -m beg allow }\n",
+		"    http-request deny deny_status 503 unless { var(txn.other.verdict) -m str allow }\n",
+		"    http-request deny deny_status 503 if { path /a } !{ var(txn.mtls.verdict) -m str allow }\n",
+		"    http-request deny deny_status 503 unless { path /a } or { var(txn.mtls.verdict) -m str allow }\n",
+		"    http-request deny deny_status 503 if { var(txn.mtls.verdict) -m str allow }\n",
+	};
+	static const char *const strong[] = {
+		"    http-request deny unless { var(txn.mtls.verdict) -m str allow }\n",
+		"    http-request deny if !{ var(txn.mtls.verdict) -m str allow }\n",
+		"    http-request deny if ! { var(txn.mtls.verdict) allow }\n",
+		"    acl ok var(txn.mtls.verdict) -m str allow\n    http-request deny if !ok\n",
+		"    acl ok var(txn.mtls.verdict) -m str allow\n    http-request return status 503 unless ok { path /a }\n",
+		"    http-request deny if { path /a } || !{ var(txn.mtls.verdict) -m str allow }\n",
+		"    http-request lua.mtlsguard\n",
+		"    http-request deny\n",
+	};
+	struct edit edit = EDIT("haproxy-vars.cfg", deny, "");
+	struct diag_list diag = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(weak) / sizeof(weak[0]); i++) {
+		edit.to = weak[i];
+		assert_fault("haproxy-vars.cfg", edit, &usual, DIAG_ERROR, "verdict is absent");
+	}
+	for (size_t i = 0; i < sizeof(strong) / sizeof(strong[0]); i++) {
+		edit.to = strong[i];
+		run("haproxy-vars.cfg", &edit, &usual, &diag);
+		assert_clean(&diag, strong[i]);
+	}
+	/* Either of the two is enough, and so is what a user adds to a front of his own. */
+	edit = EDIT(FRONT, lua, "");
+	run(FRONT, &edit, &usual, &diag);
+	edit = EDIT(FRONT, deny, "");
+	run(FRONT, &edit, &usual, &diag);
+	assert_clean(&diag, "one of two");
+}
+
+static void a_deny_that_comes_too_early(void **state)
+{
+	(void)state;
+	assert_fault("haproxy-vars.cfg",
+		     EDIT("haproxy-vars.cfg",
+				    "    http-request deny deny_status 503 unless { var(txn.mtls.verdict) -m str allow }\n",
+				    "    http-request allow if { path /healthz }\n    http-request deny unless { var(txn.mtls.verdict) -m str allow }\n"),
+		     &usual, DIAG_WARNING, "ends the rules");
+	assert_fault("haproxy-vars.cfg",
+		     EDIT("haproxy-vars.cfg", ASK, ASK "    http-request allow\n"), &usual,
+		     DIAG_ERROR, "ends the rules");
+}
+
+static void processing_timeout(void **state)
+{
+	static const char *const bad[] = { "timeout processing 500ms", "timeout processing 400",
+					   "timeout processing 1us", "timeout processing soon" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_fault(FRONT, EDIT(SPOE, "timeout processing 1s", bad[i]), &usual, DIAG_ERROR,
+			     "not above the agent's own deadline");
+	assert_fault(FRONT, EDIT(SPOE, "timeout processing 1s", ""), &usual, DIAG_ERROR, "waits for ever");
+}
+
+static void pipelining_left_on(void **state)
+{
+	(void)state;
+	assert_fault(FRONT, EDIT(SPOE, "no option pipelining", ""), &usual, DIAG_ERROR, "pipelining");
+	assert_fault("haproxy-3.4.cfg", EDIT(SPOE, "no option pipelining", "option pipelining"), &usual,
+		     DIAG_ERROR, "pipelining");
+	assert_fault(FRONT, EDIT(SPOE, "version_atleast(3.1)", "version_atleast(3.2)"), &usual,
+		     DIAG_ERROR, "pipelining");
+	assert_fault(FRONT, EDIT(SPOE, ".if version_atleast(3.1)", ".if version_before(3.1)"), &usual,
+		     DIAG_ERROR, "pipelining");
+}
+
+static void no_room_for_headers(void **state)
+{
+	(void)state;
+	assert_fault(FRONT, EDIT(FRONT, "    tune.maxrewrite 8192\n", ""), &usual, DIAG_ERROR,
+		     "no room for headers");
+	assert_fault(FRONT, EDIT(FRONT, "tune.maxrewrite 8192", "tune.maxrewrite 1024"), &usual,
+		     DIAG_ERROR, "little room");
+	assert_fault(FRONT, EDIT(FRONT, "tune.maxrewrite 8192", "tune.maxrewrite 6000"), &usual,
+		     DIAG_WARNING, "little room");
+}
+
+static void arguments_that_the_message_lacks(void **state)
+{
+	(void)state;
+	assert_fault(FRONT, EDIT(SPOE, "cert=ssl_c_der ", ""), &usual, DIAG_ERROR,
+		     "lacks the argument cert");
+	assert_fault(FRONT, EDIT(SPOE, "host=req.fhdr(host)", "hosts=req.fhdr(host)"), &usual,
+		     DIAG_ERROR, "lacks the argument host");
+	assert_fault(FRONT, EDIT(SPOE, "chain=ssl_c_chain_der", ""), &usual, DIAG_ERROR,
+		     "lacks the argument chain");
+	assert_fault(FRONT, EDIT(SPOE, "cert=ssl_c_der", "cert=req.hdr(x-client-cert),b64dec"), &usual,
+		     DIAG_ERROR, "taken from the request");
+	assert_fault(FRONT, (struct edit){ SPOE, " early=ssl_fc_has_early", "",
+					   &(struct edit){ FRONT, " alpn h2", " allow-0rtt alpn h2", NULL } },
+		     &usual, DIAG_ERROR, "early data");
+}
+
+static void sockets_inside_and_outside_the_chroot(void **state)
+{
+	struct edit edit = EDIT(FRONT, "server agent 127.0.0.1:9640", "server agent unix@/mtlsguard.sock");
+	struct diag_list diag = { 0 };
+
+	(void)state;
+	run(FRONT, &edit, &usual, &diag);
+	assert_clean(&diag, "inside");
+	edit.to = "server agent unix@/var/lib/haproxy/mtlsguard.sock";
+	assert_fault(FRONT, edit, &usual, DIAG_ERROR, "/var/lib/haproxy/var/lib/haproxy/mtlsguard.sock");
+	edit.to = "server agent /run/mtlsguard/spop.sock";
+	assert_fault(FRONT, edit, &usual, DIAG_ERROR, "where the agent does not listen");
+	assert_fault(FRONT, EDIT(FRONT, "127.0.0.1:9640 check", "127.0.0.1:9640"), &usual,
+		     DIAG_WARNING, "health checks");
+}
+
+static void a_group_that_nobody_sends(void **state)
+{
+	(void)state;
+	assert_fault(FRONT, EDIT(FRONT, ASK, ""), &usual, DIAG_ERROR, "no rule sends");
+	assert_fault(FRONT, EDIT(FRONT, "send-spoe-group mtlsguard check", "send-spoe-group mtlsguard other"),
+		     &usual, DIAG_ERROR, "no rule sends");
+}
+
+/* An event is sent before any rule runs: fine, unless a client's headers go along. */
+static void an_event_instead_of_a_group(void **state)
+{
+	struct edit event = { SPOE, "    groups check\n", "    messages check-client-cert\n",
+			      &(struct edit){ SPOE, "spoe-message check-client-cert\n",
+					      "spoe-message check-client-cert\n    event on-frontend-http-request\n",
+					      &(struct edit){ FRONT, ASK, "", NULL } } };
+	struct diag_list diag = { 0 };
+
+	(void)state;
+	run(FRONT, &event, &usual, &diag);
+	assert_clean(&diag, "event");
+	assert_fault(FRONT, (struct edit){ SPOE, "#args headers=", "args headers=", &event }, &usual, DIAG_ERROR,
+		     "an event sends the headers");
+}
+
+static void files_that_ask_nobody(void **state)
+{
+	const struct haproxy_files files = { read_spoe, NULL };
+	struct diag_list diag = { 0 };
+
+	(void)state;
+	haproxy_check_text("x.cfg", SLICE_LIT("frontend f\n    bind :80\n"), &files, &usual, &diag);
+	assert_int_equal(diag.errors, 1);
+	assert_non_null(strstr(diag.items[0].message, "nothing here asks"));
+	diag_fini(&diag);
+	haproxy_check_need(FOLDER "no-such-file.cfg", &usual, &diag);
+	assert_int_equal(diag.errors, 1);
+	diag_fini(&diag);
+	haproxy_check_need(FOLDER "haproxy.cfg", &usual, &diag);
+	assert_clean(&diag, "the SPOE file beside it");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shipped_files_are_clean),
+		cmocka_unit_test(certificate_errors_that_end_the_handshake),
+		cmocka_unit_test(headers_deleted_too_late),
+		cmocka_unit_test(headers_not_deleted),
+		cmocka_unit_test(other_ways_to_delete_count),
+		cmocka_unit_test(a_name_that_the_configuration_adds),
+		cmocka_unit_test(no_deny_for_an_absent_verdict),
+		cmocka_unit_test(a_deny_that_comes_too_early),
+		cmocka_unit_test(processing_timeout),
+		cmocka_unit_test(pipelining_left_on),
+		cmocka_unit_test(no_room_for_headers),
+		cmocka_unit_test(arguments_that_the_message_lacks),
+		cmocka_unit_test(sockets_inside_and_outside_the_chroot),
+		cmocka_unit_test(a_group_that_nobody_sends),
+		cmocka_unit_test(an_event_instead_of_a_group),
+		cmocka_unit_test(files_that_ask_nobody),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
