@@ -114,6 +114,9 @@ install: $(PROGRAM) ## install the agent, man page, examples and HAProxy files u
 	install -d $(DESTDIR)$(PREFIX)/share/mtlsguard/haproxy $(DESTDIR)$(PREFIX)/share/mtlsguard/lua
 	cp -R haproxy-conf/. $(DESTDIR)$(PREFIX)/share/mtlsguard/haproxy/
 	cp -R lua/. $(DESTDIR)$(PREFIX)/share/mtlsguard/lua/
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@BINDIR@|$(PREFIX)/bin|' docker/mtlsguard.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/mtlsguard.service
+	install -Dm644 docker/mtlsguard.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/mtlsguard.conf
 
 demo: ## show it: PKI, agent, HAProxy, origin, requests being decided (DEMO_ONCE=1: then exit)
 	@sh tests/env/deps.sh

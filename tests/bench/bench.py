@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measures the agent, side by side with one that does nothing, in one run: CPU time a verdict, rates, latencies, memory.
+
+    bench.py [--build build] [--quick | --smoke] [--json FILE] [--rows NAME...] [--profile]
+
+The agent has one thread on one core, the load runs on another, and the two agents take turns. The worker reads three fields and sets two
+headers, the managed transform is on, certificates (EC and RSA) are cached. --quick takes under a minute; --smoke takes seconds
+and only fails when something is wrong or far too slow; --profile shows where the agent's time goes (perf). Rows: spop, haproxy, scale, idle.
+"""
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+
+import haproxy_row
+from stand import HOST, Stand, Unfit
+
+LEAVES = 64
+# connections, in flight, aim for the agent, aim above the do-nothing agent (both in µs a verdict)
+SPOP_ROWS = [(8, 64, 1.2, None), (64, 16, 1.5, None), (64, 1, None, 1.0), (1, 1, None, 3.0)]
+MODES = {"full": {"rounds": 5, "seconds": 2.0, "pairs": 15, "scale": (10000, 100000)},
+         "quick": {"rounds": 1, "seconds": 0.7, "pairs": 3, "scale": (10000, 100000)},
+         "smoke": {"rounds": 1, "seconds": 0.3, "pairs": 1, "scale": (200, 2000)}}
+# How far above its aim a --smoke run may be: it must also pass on a busy machine, and in a sanitizer's company.
+SMOKE_SLACK = 10
+
+
+class Bench:
+    def __init__(self, stand, mode):
+        self.stand = stand
+        self.mode = MODES[mode]
+        self.slack = SMOKE_SLACK if mode == "smoke" else 1
+        self.rows, self.faults = [], []
+
+    def add(self, name, figures, good, note):
+        self.rows.append({"row": name, **figures, "aim": note, "reached": good})
+        mark = "ok  " if good else "MISS"
+        text = "  ".join(f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}" for key, value in figures.items())
+        print(f"{mark} {name:22} {text}   [{note}]", flush=True)
+
+    def check(self, result, what):
+        if result["wrong"] or result["lost"]:
+            self.faults.append(f"{what}: {result['wrong']} wrong, {result['lost']} lost answers {result.get('stderr', '')}")
+
+    def base(self):
+        pki = self.stand.material(2, LEAVES)
+        hosts = {f"h{n}.example.com": n for n in range(2)}
+        config = self.stand.config(pki, 2, hosts)
+        return pki, config, self.stand.mix(pki, LEAVES, list(hosts))
+
+    # -- SPOP
+
+    def spop(self):
+        _, (config, path, port), mix = self.base()
+        ack = self.stand.folder / "ack"
+        with self.stand.agent(config) as agent:
+            agent.wait_for(path)
+            self.check(self.stand.load(f"unix:{path}", mix, count=2000, save_ack=ack), "first requests")
+            idle_path, idle_port = self.stand.folder / "idle.sock", port + 1
+            with self.stand.idle(f"unix:{idle_path}", ack) as idle, self.stand.idle(f"127.0.0.1:{idle_port}", ack) as idle_tcp:
+                idle.wait_for(idle_path)
+                idle_tcp.wait_for(("127.0.0.1", idle_port))
+                for connections, inflight, most, above in SPOP_ROWS:
+                    self.spop_row(f"spop unix {connections}x{inflight}", connections, inflight, most, above, mix,
+                                  (f"unix:{path}", agent.pid), (f"unix:{idle_path}", idle.pid))
+                    self.spop_row(f"spop tcp {connections}x{inflight}", connections, inflight, most, above, mix,
+                                  (f"127.0.0.1:{port}", agent.pid), (f"127.0.0.1:{idle_port}", idle_tcp.pid))
+
+    def spop_row(self, name, connections, inflight, most, above, mix, ours, nothing):
+        taken = {"agent": [], "idle": []}
+        for _ in range(self.mode["rounds"]):
+            for kind, (address, pid) in (("agent", ours), ("idle", nothing)):
+                result = self.stand.load(address, mix, connections=connections, inflight=inflight, pid=pid,
+                                         seconds=self.mode["seconds"], warmup=0.2)
+                self.check(result, f"{name}, {kind}")
+                taken[kind].append(result)
+        agent, idle = (min(taken[kind], key=lambda r: r["agent_cpu_us"]) for kind in ("agent", "idle"))
+        limit = most if most else idle["agent_cpu_us"] + above
+        calm = min(r["p99_us"] / max(r["p50_us"], 1e-3) for r in taken["agent"])
+        good = agent["agent_cpu_us"] <= limit * self.slack and (inflight < 64 or calm <= 4 * self.slack)
+        note = f"<= {most} us" if most else f"<= idle + {above} us"
+        self.add(name, {"us": agent["agent_cpu_us"], "idle_us": idle["agent_cpu_us"],
+                        "ratio": agent["agent_cpu_us"] / max(idle["agent_cpu_us"], 1e-3), "rate": agent["rate"],
+                        "p50": agent["p50_us"], "p99": agent["p99_us"]},
+                 good, note + (", p99 <= 4 p50" if inflight == 64 else ""))
+
+    # -- HAProxy in front
+
+    def haproxy(self):
+        pki, (config, path, _), mix = self.base()
+        ack, idle_path = self.stand.folder / "ack", self.stand.folder / "idle-haproxy.sock"
+        with self.stand.agent(config, core=None) as agent:
+            agent.wait_for(path)
+            self.check(self.stand.load(f"unix:{path}", mix, count=2000, save_ack=ack), "first requests")
+            with self.stand.idle(f"unix:{idle_path}", ack, core=None) as idle:
+                idle.wait_for(idle_path)
+                pairs = haproxy_row.measure(self.stand, pki, LEAVES, "h0.example.com", (path, idle_path), self.mode["pairs"],
+                                            max(0.7, self.mode["seconds"]))
+        ratios = [ours["proxy_cpu_us"] / nothing["proxy_cpu_us"] for ours, nothing in pairs]
+        for ours, nothing in pairs:
+            if ours["wrong"] or nothing["wrong"]:
+                self.faults.append(f"haproxy: {ours['wrong']} and {nothing['wrong']} answers other than 200")
+        ratio = statistics.median(ratios)
+        self.add("haproxy in front", {"ratio": ratio, "us": statistics.median(o["proxy_cpu_us"] for o, _ in pairs),
+                                      "idle_us": statistics.median(n["proxy_cpu_us"] for _, n in pairs),
+                                      "rate": statistics.median(o["rate"] for o, _ in pairs),
+                                      "p50": statistics.median(o["p50_us"] for o, _ in pairs), "pairs": len(pairs)},
+                 ratio <= 1.05 * self.slack, "HAProxy's CPU <= 1.05 x")
+
+    # -- many authorities and hosts
+
+    def scale_run(self, authorities, hosts, leaves):
+        pki = self.stand.material(authorities, leaves)
+        names = {f"h{n}.example.com": n % authorities for n in range(hosts)}
+        config, path, _ = self.stand.config(pki, authorities, names)
+        # Leaf n is signed by authority n % authorities, which host n % authorities trusts.
+        mix = self.stand.mix(pki, leaves, list(names)[:min(leaves, authorities)])
+        agent = self.stand.agent(config)
+        return agent, agent.wait_for(path, 60), path, mix
+
+    def scale(self):
+        authorities, hosts = self.mode["scale"]
+        leaves = 1000
+        few, _, few_path, few_mix = self.scale_run(10, 10, leaves)
+        many = None
+        try:
+            many, start, many_path, many_mix = self.scale_run(authorities, hosts, leaves)
+            ratios, last = [], None
+            for _ in range(self.mode["rounds"] * 2 + 1):
+                pair = []
+                for path, mix, process in ((few_path, few_mix, few), (many_path, many_mix, many)):
+                    result = self.stand.load(f"unix:{path}", mix, connections=8, inflight=16, pid=process.pid,
+                                             seconds=self.mode["seconds"], warmup=0.3)
+                    self.check(result, "many authorities")
+                    pair.append(result)
+                ratios.append(pair[1]["p99_us"] / pair[0]["p99_us"])
+                last = pair[1]
+            ratio, rss = statistics.median(ratios), many.rss_mb()
+            self.add(f"{authorities} CA, {hosts} hosts", {"start_s": start, "rss_mb": rss, "p99_ratio": ratio,
+                                                          "us": last["agent_cpu_us"], "p99": last["p99_us"]},
+                     start <= 5 * self.slack and rss <= 400 and ratio <= 1.1 * self.slack, "5 s, 400 MB, p99 within 10 %")
+        finally:
+            few.stop()
+            if many:
+                many.stop()
+
+    # -- memory when idle
+
+    def idle_rss(self, threads):
+        pki = self.stand.material(2, LEAVES)
+        config, path, _ = self.stand.config(pki, 2, {HOST: 0}, threads=threads)
+        with self.stand.agent(config, core=None) as agent:
+            agent.wait_for(path)
+            return agent.rss_mb()
+
+    def idle(self):
+        two, six = self.idle_rss(2), self.idle_rss(6)
+        further = (six - two) / 4
+        self.add("idle, two loops", {"rss_mb": two, "further_loop_mb": further}, two < 16 and further <= 1.5,
+                 "< 16 MB, a further loop 1.5 MB")
+
+    # -- where the time goes
+
+    def profile(self):
+        _, (config, path, _), mix = self.base()
+        data = self.stand.folder / "perf.data"
+        with self.stand.agent(config) as agent:
+            agent.wait_for(path)
+            recorder = subprocess.Popen(["perf", "record", "-q", "-F", "1999", "-p", str(agent.pid), "-o", str(data)],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                result = self.stand.load(f"unix:{path}", mix, connections=8, inflight=64, pid=agent.pid, seconds=4)
+            finally:
+                recorder.send_signal(2)
+                recorder.wait(20)
+        print(f"\nprofile of {result['verdicts']} verdicts, spop unix 8x64, {result['agent_cpu_us']:.2f} us each:")
+        report = subprocess.run(["perf", "report", "-i", str(data), "--stdio", "--no-children", "-s", "dso,symbol",
+                                 "--percent-limit", "0.6"], capture_output=True, text=True, check=False).stdout
+        print("\n".join(line for line in report.splitlines() if line.strip() and not line.startswith("#")))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--smoke", action="store_true")
+    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--rows", nargs="+", choices=["spop", "haproxy", "scale", "idle"])
+    parser.add_argument("--profile", action="store_true")
+    options = parser.parse_args()
+    mode = "smoke" if options.smoke else "quick" if options.quick else "full"
+    stand = Stand(options.build)
+    bench = Bench(stand, mode)
+    rows = options.rows or ([] if options.profile else ["spop", "haproxy", "scale", "idle"])
+    try:
+        for name in rows:
+            getattr(bench, name)()
+        if options.profile:
+            bench.profile()
+    except Unfit as why:
+        bench.faults.append(str(why))
+    finally:
+        stand.close()
+    for fault in bench.faults:
+        print(f"FAULT {fault}", file=sys.stderr)
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps({"rows": bench.rows, "faults": bench.faults}, indent=1) + "\n")
+    missed = [row["row"] for row in bench.rows if not row["reached"]]
+    print(f"{len(bench.rows) - len(missed)} of {len(bench.rows)} aims reached" + (f"; missed: {', '.join(missed)}" if missed else ""))
+    return 1 if bench.faults or (mode == "smoke" and missed) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
