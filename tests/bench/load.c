@@ -145,7 +145,7 @@ static void conn_flush(struct load *load, struct conn *conn)
 	conn_watch(load, conn, conn->out_len > 0);
 }
 
-/* Sends what may be sent now. Frames are staged only into an empty buffer, so that it never overflows. */
+/* Sends what may be sent now. Frames are staged into an empty buffer only: it never overflows. */
 static void conn_fill(struct load *load, struct conn *conn, int64_t now)
 {
 	int64_t step = load->opt.rate > 0 ?

@@ -76,7 +76,7 @@ static void put_message(struct buf *out, struct mix_item *item, const char *host
 			const char *method, const char *path, struct slice cert, struct slice chain)
 {
 	buf_varstr(out, slice_str("check-client-cert"));
-	buf_u8(out, 17);
+	buf_u8(out, 18);
 	put_binary(out, "cert", cert);
 	put_bool(out, "used", cert.len > 0);
 	put_binary(out, "chain", chain);
@@ -95,6 +95,7 @@ static void put_message(struct buf *out, struct mix_item *item, const char *host
 	put_string(out, "version", "1.1");
 	put_string(out, "id", "0000000000000000");
 	item->id_at = out->len - 16;
+	put_string(out, "hdr_accept", "*/*");
 }
 
 static void read_expectation(struct mix_item *item, const char *text)

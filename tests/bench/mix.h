@@ -43,7 +43,7 @@ struct mix mix_read(const char *path);
 void mix_stamp(const struct mix_item *item, uint8_t *to, unsigned stream, unsigned frame,
 	       uint64_t id);
 
-/* Reads a number (0 to MIX_NUMBER_COUNT - 1) back; MIX_NUMBER_COUNT when it is none of two octets. */
+/* Reads a number back; MIX_NUMBER_COUNT when it is none that mix_stamp writes. */
 unsigned mix_number(const uint8_t *at);
 
 /*
