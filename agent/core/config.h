@@ -43,6 +43,7 @@ struct listen_entry {
 	struct listen_network *networks;
 	size_t network_count;
 	unsigned line;
+	const char *file; /* one of config.files, like every `file` below; NULL: unknown */
 };
 
 struct limits_conf {
@@ -69,6 +70,10 @@ struct authority_conf {
 	struct deny_entry *deny;
 	size_t deny_count;
 	unsigned line;
+	const char *file;
+	/* What the two files held, until a snapshot is built of it; NULL: it is read then. */
+	char *certificates_text, *intermediates_text;
+	size_t certificates_len, intermediates_len;
 };
 
 enum require_kind { REQUIRE_VERIFIED, REQUIRE_NONE };
@@ -82,6 +87,7 @@ struct host_conf {
 	bool raw_paths;
 	size_t set; /* hosts with the same authorities in the same order have the same number */
 	unsigned line;
+	const char *file;
 };
 
 /* One route: host pattern and path pattern of "host/path*" (Cloudflare Workers routes). */
@@ -91,6 +97,7 @@ struct route_conf {
 	char *path; /* begins with "/"; a "*" at its end is taken off */
 	bool prefix; /* it had the "*" */
 	unsigned line;
+	const char *file;
 };
 
 struct worker_var {
@@ -111,6 +118,7 @@ struct worker_conf {
 	bool allow_pass_through;
 	size_t index; /* its place in config.workers */
 	unsigned line;
+	const char *file;
 };
 
 struct headers_conf {
@@ -123,6 +131,8 @@ enum decisions_level { DECISIONS_OFF, DECISIONS_DENIALS, DECISIONS_ALL };
 
 struct config {
 	char *file; /* absolute path */
+	char **files; /* the names of the files it was read from, as faults show them */
+	size_t file_count;
 	struct listen_entry *listen[LISTEN_KIND_COUNT];
 	size_t listen_count[LISTEN_KIND_COUNT];
 	unsigned threads; /* as resolved: at least 1 */
@@ -145,5 +155,12 @@ struct config {
 
 /* Frees it and all it owns; NULL is fine. */
 void config_free(struct config *config);
+
+/*
+ * A warning for each directive that differs between the running and the next
+ * configuration but only takes effect with a restart.
+ */
+void config_restart_lint(const struct config *running, const struct config *next,
+			 struct diag_list *diag);
 
 #endif

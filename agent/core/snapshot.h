@@ -59,4 +59,10 @@ bool snapshot_owns(const struct snapshot *snapshot, struct slice name);
 /* Grows by one with each snapshot of the process: a cheap identity for caches. */
 uint64_t snapshot_number(const struct snapshot *snapshot);
 
+/* Names and prefixes that are ours, lower case, one by one; NULL after the last. */
+const char *snapshot_owned_name(const struct snapshot *snapshot, size_t i);
+
+/* What the CA certificates make worth saying: one that has expired or expires within 30 days. now: epoch seconds. */
+void snapshot_lint(const struct snapshot *snapshot, int64_t now, struct diag_list *diag);
+
 #endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/config.h"
+
+#include <stdlib.h>
+
+static void free_listen(struct listen_entry *entries, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(entries[i].text);
+		free(entries[i].host);
+		free(entries[i].tls.certificate);
+		free(entries[i].tls.key);
+		free(entries[i].tls.client_authorities);
+		free(entries[i].group);
+		free(entries[i].uids);
+		free(entries[i].networks);
+	}
+	free(entries);
+}
+
+static void free_authorities(struct config *config)
+{
+	for (size_t i = 0; i < config->authority_count; i++) {
+		struct authority_conf *authority = &config->authorities[i];
+
+		for (size_t j = 0; j < authority->deny_count; j++)
+			free(authority->deny[j].octets);
+		free(authority->deny);
+		free(authority->name);
+		free(authority->certificates);
+		free(authority->intermediates);
+		free(authority->certificates_text);
+		free(authority->intermediates_text);
+	}
+	free(config->authorities);
+}
+
+static void free_hosts(struct config *config)
+{
+	for (size_t i = 0; i < config->host_count; i++) {
+		free(config->hosts[i].pattern);
+		free(config->hosts[i].authorities);
+	}
+	free(config->hosts);
+}
+
+static void free_worker(struct worker_conf *worker)
+{
+	for (size_t i = 0; i < worker->route_count; i++) {
+		free(worker->routes[i].text);
+		free(worker->routes[i].host);
+		free(worker->routes[i].path);
+	}
+	for (size_t i = 0; i < worker->var_count; i++) {
+		free(worker->vars[i].name);
+		free(worker->vars[i].value);
+	}
+	free(worker->routes);
+	free(worker->vars);
+	free(worker->name);
+	free(worker->script);
+	free(worker->source);
+}
+
+static void free_texts(char **texts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(texts[i]);
+	free(texts);
+}
+
+void config_free(struct config *config)
+{
+	if (!config)
+		return;
+	for (size_t i = 0; i < LISTEN_KIND_COUNT; i++)
+		free_listen(config->listen[i], config->listen_count[i]);
+	free_authorities(config);
+	free_hosts(config);
+	for (size_t i = 0; i < config->worker_count; i++)
+		free_worker(&config->workers[i]);
+	free(config->workers);
+	free_texts(config->headers.owned, config->headers.owned_count);
+	free_texts(config->files, config->file_count);
+	free(config->decisions_log);
+	free(config->state);
+	free(config->file);
+	free(config);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_listen_entry(const struct listen_entry *a, const struct listen_entry *b)
+{
+	return same_text(a->text, b->text) && a->mode == b->mode && same_text(a->group, b->group) &&
+	       a->has_tls == b->has_tls && same_text(a->tls.certificate, b->tls.certificate) &&
+	       same_text(a->tls.key, b->tls.key) &&
+	       same_text(a->tls.client_authorities, b->tls.client_authorities) &&
+	       a->uid_count == b->uid_count && a->network_count == b->network_count &&
+	       slice_eq(slice_of(a->uids, a->uid_count * sizeof(*a->uids)),
+			slice_of(b->uids, b->uid_count * sizeof(*b->uids))) &&
+	       slice_eq(slice_of(a->networks, a->network_count * sizeof(*a->networks)),
+			slice_of(b->networks, b->network_count * sizeof(*b->networks)));
+}
+
+static bool same_listen(const struct config *a, const struct config *b)
+{
+	for (size_t kind = 0; kind < LISTEN_KIND_COUNT; kind++) {
+		if (a->listen_count[kind] != b->listen_count[kind])
+			return false;
+		for (size_t i = 0; i < a->listen_count[kind]; i++)
+			if (!same_listen_entry(&a->listen[kind][i], &b->listen[kind][i]))
+				return false;
+	}
+	return true;
+}
+
+static void needs_restart(const struct config *next, struct diag_list *diag, const char *key)
+{
+	diag_add(diag, DIAG_WARNING, next->file, 0, "restart the agent to apply it",
+		 "%s: a reload does not change it", key);
+}
+
+void config_restart_lint(const struct config *running, const struct config *next,
+			 struct diag_list *diag)
+{
+	if (!same_listen(running, next))
+		needs_restart(next, diag, "listen");
+	if (running->threads != next->threads)
+		needs_restart(next, diag, "threads");
+	if (!same_text(running->state, next->state))
+		needs_restart(next, diag, "state");
+}

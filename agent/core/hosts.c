@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/hosts.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+/* Keys are compared as a whole, not as the bytes of a struct. */
+#define HASH_KEYCMP(a, b, len) key_differs(a, b)
+#include <uthash.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/mem.h"
+#include "core/canon.h"
+
+enum pattern_kind { PATTERN_EXACT, PATTERN_BELOW, PATTERN_WITHIN, PATTERN_ANY, PATTERN_KIND_COUNT };
+
+struct key {
+	struct slice name; /* without "*." and "*" */
+	enum pattern_kind kind;
+};
+
+struct entry {
+	struct key key;
+	size_t value;
+	UT_hash_handle hh;
+};
+
+struct host_index {
+	struct entry *table;
+	size_t count[PATTERN_KIND_COUNT];
+	size_t longest; /* name of a wildcard */
+	uint64_t seed;
+};
+
+static int key_differs(const void *a, const void *b)
+{
+	const struct key *x = a, *y = b;
+
+	return x->kind != y->kind || !slice_eq(x->name, y->name);
+}
+
+static unsigned hash_key(const struct host_index *index, const struct key *key)
+{
+	uint64_t hash = XXH3_64bits_withSeed(key->name.ptr, key->name.len, index->seed + key->kind);
+
+	return (unsigned)(hash ^ hash >> 32);
+}
+
+struct host_index *host_index_new(void)
+{
+	struct host_index *index = mem_new(sizeof(*index));
+
+	if (getrandom(&index->seed, sizeof(index->seed), 0) != (ssize_t)sizeof(index->seed))
+		abort();
+	return index;
+}
+
+void host_index_free(struct host_index *index)
+{
+	struct entry *entry, *next;
+
+	if (!index)
+		return;
+	HASH_ITER(hh, index->table, entry, next) {
+		HASH_DEL(index->table, entry);
+		free(entry);
+	}
+	free(index);
+}
+
+static struct key key_of(struct slice pattern)
+{
+	if (slice_eq(pattern, SLICE_LIT("*")))
+		return (struct key){ SLICE_EMPTY, PATTERN_ANY };
+	if (slice_starts(pattern, SLICE_LIT("*.")))
+		return (struct key){ slice_sub(pattern, 2, pattern.len), PATTERN_BELOW };
+	if (slice_starts(pattern, SLICE_LIT("*")))
+		return (struct key){ slice_sub(pattern, 1, pattern.len), PATTERN_WITHIN };
+	return (struct key){ pattern, PATTERN_EXACT };
+}
+
+static struct entry *find(const struct host_index *index, const struct key *key)
+{
+	struct entry *entry;
+
+	if (index->count[key->kind] == 0 ||
+	    (key->kind != PATTERN_EXACT && key->name.len > index->longest))
+		return NULL;
+	HASH_FIND_BYHASHVALUE(hh, index->table, key, sizeof(*key), hash_key(index, key), entry);
+	return entry;
+}
+
+enum err host_index_put(struct host_index *index, struct slice pattern, size_t *value)
+{
+	struct key key = key_of(pattern);
+	struct entry *entry = find(index, &key);
+	unsigned hash;
+
+	if (entry) {
+		*value = entry->value;
+		return ERR_DUPLICATE;
+	}
+	entry = mem_new(sizeof(*entry));
+	entry->key = key;
+	entry->value = *value;
+	hash = hash_key(index, &entry->key);
+	HASH_ADD_BYHASHVALUE(hh, index->table, key, sizeof(entry->key), hash, entry);
+	index->count[key.kind]++;
+	if (key.kind != PATTERN_EXACT && key.name.len > index->longest)
+		index->longest = key.name.len;
+	return ERR_OK;
+}
+
+/* The key of a walk's next step; false when there is none left. */
+static bool next_key(const struct host_index *index, struct host_walk *walk, struct key *key)
+{
+	struct slice rest = slice_sub(walk->host, walk->at, walk->host.len);
+
+	switch (walk->step++) {
+	case 0:
+		*key = (struct key){ walk->host, PATTERN_EXACT };
+		return true;
+	case 1:
+		*key = (struct key){ walk->host, PATTERN_WITHIN };
+		return true;
+	case 2:
+		if (index->count[PATTERN_BELOW] + index->count[PATTERN_WITHIN] == 0)
+			break;
+		walk->at += slice_find(rest, '.') + 1;
+		if (walk->at >= walk->host.len)
+			break;
+		*key = (struct key){ slice_sub(walk->host, walk->at, walk->host.len), PATTERN_BELOW };
+		return true;
+	case 3:
+		walk->step = 2;
+		*key = (struct key){ rest, PATTERN_WITHIN };
+		return true;
+	case 4:
+		return false;
+	default:
+		break;
+	}
+	walk->step = 4;
+	*key = (struct key){ SLICE_EMPTY, PATTERN_ANY };
+	return true;
+}
+
+bool host_index_next(const struct host_index *index, struct host_walk *walk, size_t *value)
+{
+	struct key key;
+
+	while (walk->step < 5 && next_key(index, walk, &key)) {
+		const struct entry *entry = find(index, &key);
+
+		if (!entry)
+			continue;
+		*value = entry->value;
+		return true;
+	}
+	walk->step = 5;
+	return false;
+}
+
+/* What canon_host() makes of a host as written, which must be all of it but the case. */
+static enum err read_name(struct slice text, char **out, const char **why)
+{
+	struct arena arena;
+	struct slice name;
+	enum err err;
+
+	arena_init(&arena, 4096);
+	*why = "it is no host name (letters, digits, - and . only; international names in their xn-- form)";
+	err = canon_host(&arena, text, &name);
+	if (!err && name.len != text.len) {
+		*why = "a host has no port and no dot at its end here";
+		err = ERR_FORMAT;
+	}
+	if (!err)
+		*out = mem_dup(name);
+	arena_fini(&arena);
+	return err;
+}
+
+enum err host_pattern_read(struct slice text, bool within, char **out, const char **why)
+{
+	size_t star = slice_starts(text, SLICE_LIT("*.")) ? 2 : slice_starts(text, SLICE_LIT("*"));
+	struct slice name = slice_sub(text, star, text.len);
+	char *rest, *pattern;
+
+	if (slice_eq(text, SLICE_LIT("*"))) {
+		*out = mem_dup(text);
+		return ERR_OK;
+	}
+	*why = within ? "* stands only at its front" : "* stands only as a whole label at its front";
+	if (slice_find(name, '*') < name.len || (star == 1 && !within) ||
+	    (star && name.len && name.ptr[0] == '['))
+		return ERR_FORMAT;
+	if (read_name(name, &rest, why))
+		return ERR_FORMAT;
+	pattern = mem_new(star + strlen(rest) + 1);
+	memcpy(pattern, "*.", star);
+	memcpy(pattern + star, rest, strlen(rest));
+	free(rest);
+	*out = pattern;
+	return ERR_OK;
+}
+
+/* True when `host` is name, or (below only, when strict) ends in a dot and name. */
+static bool is_under(struct slice host, struct slice name, bool strict)
+{
+	if (slice_eq(host, name))
+		return !strict;
+	return slice_ends(host, name) && host.len > name.len &&
+	       host.ptr[host.len - name.len - 1] == '.';
+}
+
+bool host_patterns_meet(struct slice a, struct slice b)
+{
+	struct key x = key_of(a), y = key_of(b);
+
+	if (x.kind == PATTERN_ANY || y.kind == PATTERN_ANY)
+		return true;
+	if (x.kind == PATTERN_EXACT && y.kind == PATTERN_EXACT)
+		return slice_eq(x.name, y.name);
+	if (x.kind == PATTERN_EXACT)
+		return is_under(x.name, y.name, y.kind == PATTERN_BELOW);
+	if (y.kind == PATTERN_EXACT)
+		return is_under(y.name, x.name, x.kind == PATTERN_BELOW);
+	return is_under(x.name, y.name, false) || is_under(y.name, x.name, false);
+}
