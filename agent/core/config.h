@@ -156,11 +156,4 @@ struct config {
 /* Frees it and all it owns; NULL is fine. */
 void config_free(struct config *config);
 
-/*
- * A warning for each directive that differs between the running and the next
- * configuration but only takes effect with a restart.
- */
-void config_restart_lint(const struct config *running, const struct config *next,
-			 struct diag_list *diag);
-
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/config_read.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,7 +233,7 @@ static void read_number(struct config_build *build, const struct config_at *at,
 	}
 	/* Written so that no number is out of range, too. */
 	if (!(number >= row->min && number <= row->max) ||
-	    (row->type != DIRECTIVE_SECONDS && floor(number) < number)) {
+	    (row->type != DIRECTIVE_SECONDS && (double)(uint64_t)number < number)) {
 		config_fault(build, at, NULL, "it must be %s from %.10g to %.10g, not %.10g",
 			     row->type == DIRECTIVE_SECONDS ? "seconds" : "a whole number",
 			     row->min, row->max, number);
@@ -245,7 +244,7 @@ static void read_number(struct config_build *build, const struct config_at *at,
 	else if (row->type == DIRECTIVE_SIZE)
 		*(size_t *)field = (size_t)number;
 	else
-		*(int64_t *)field = (int64_t)llround(number * NS_PER_S);
+		*(int64_t *)field = (int64_t)(number * NS_PER_S + 0.5);
 }
 
 static void read_word(struct config_build *build, const struct config_at *at,
@@ -313,6 +312,7 @@ static void read_row(struct config_build *build, const struct config_at *around,
 		     const struct directive *row, void *target)
 {
 	struct config_at at = config_member(around, directive_key(row));
+	char hint[CONFIG_HINT_MAX];
 	struct tree literal;
 
 	if (row->type == DIRECTIVE_SECTION) {
@@ -320,7 +320,8 @@ static void read_row(struct config_build *build, const struct config_at *around,
 		return;
 	}
 	if (!at.value && row->required && around->value) {
-		config_fault(build, around, row->example, "\"%s\" is missing", at.key);
+		snprintf(hint, sizeof(hint), "for example %s = %s", at.key, row->example);
+		config_fault(build, around, row->example ? hint : NULL, "\"%s\" is missing", at.key);
 		return;
 	}
 	if (!at.value && row->fallback && row->type == DIRECTIVE_LIST) {

@@ -8,6 +8,7 @@
 
 #include <uthash.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "core/config_file.h"
 #include "core/deny.h"
