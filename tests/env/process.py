@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the agent and HAProxy have in common when a test runs them: free ports, starting, waiting, ending by their process id."""
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_for(what, condition, seconds=10.0):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.02)
+    raise TimeoutError(f"waited {seconds:g} s for {what}")
+
+
+def accepts(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 0.5).close()
+        return True
+    except OSError:
+        return False
+
+
+class Process:
+    """A program in the foreground whose output goes to a file."""
+
+    def __init__(self, args, log, env=None):
+        self.args, self.log, self.env = [str(a) for a in args], pathlib.Path(log), env
+        self.process = None
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def launch(self, ready, what, seconds=20):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env,
+                                            start_new_session=True)
+        try:
+            wait_for(what, lambda: not self.running() or ready(), seconds)
+        except TimeoutError:
+            self.stop(signal.SIGKILL)
+            raise
+        if not self.running():
+            raise RuntimeError(f"{what}: ended with {self.process.returncode}\n{self.output()[-4000:]}")
+
+    def output(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def send(self, number):
+        if self.running():
+            self.process.send_signal(number)
+
+    def wait(self, seconds=10):
+        return self.process.wait(seconds)
+
+    def stop(self, number=signal.SIGTERM, seconds=10):
+        """Ends it; returns the exit status."""
+        if self.process is None:
+            return None
+        self.send(number)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
