@@ -245,11 +245,21 @@ static void remember(struct walk *walk)
 	}
 }
 
+static enum rank rank_of(int error)
+{
+	switch (error) {
+	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+	case X509_V_ERR_UNSPECIFIED:
+	case X509_V_ERR_OUT_OF_MEM:
+		return RANK_SIGNATURE;
+	default:
+		return RANK_INVALID;
+	}
+}
+
 static void learn(struct walk *walk, const struct outcome *outcome)
 {
-	bool is_signature = outcome->error == X509_V_ERR_CERT_SIGNATURE_FAILURE ||
-			    outcome->error == X509_V_ERR_UNSPECIFIED;
-	enum rank rank = is_signature ? RANK_SIGNATURE : RANK_INVALID;
+	enum rank rank = rank_of(outcome->error);
 
 	if (outcome->bad_subject && walk->bad_count < WALK_BAD_MAX)
 		walk->bad[walk->bad_count++] =

@@ -135,11 +135,11 @@ static bool is_seen(const struct walk *walk, const X509 *x509)
 	return false;
 }
 
-/* Takes the caller's count of x509 over. */
-static void add_node(struct walk *walk, X509 *x509, const X509 *subject, struct slice presented)
+/* Takes the caller's count of x509 over. A self-signed one leads nowhere but to itself. */
+static void add_node(struct walk *walk, X509 *x509, X509 *subject, struct slice presented)
 {
-	if (walk->count == WALK_NODES_MAX || is_seen(walk, x509) ||
-	    !may_have_issued(walk, x509, (X509 *)(uintptr_t)subject)) {
+	if (walk->count == WALK_NODES_MAX || X509_self_signed(x509, 0) == 1 ||
+	    is_seen(walk, x509) || !may_have_issued(walk, x509, subject)) {
 		X509_free(x509);
 		return;
 	}

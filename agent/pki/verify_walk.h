@@ -10,12 +10,12 @@
  * multiply has its bound here, for all authorities of the host together.
  */
 #define WALK_PRESENTED_MAX 32  /* certificates of the chain that are looked at */
-#define WALK_DECODED_MAX 16    /* of those: decoded, since that costs more than a signature */
+#define WALK_DECODED_MAX 12    /* of those: decoded, since that costs more than a signature */
 #define WALK_NODES_MAX 64      /* CA certificates that one authority's walk sees */
 #define WALK_RECALL_MAX 8      /* remembered ones of one name */
-#define WALK_PATHS_MAX 32      /* paths that are validated */
-#define WALK_SIGNATURES_MAX 64 /* signatures that are checked */
-#define WALK_STEPS_MAX 3000    /* comparisons of a certificate with a possible issuer */
+#define WALK_PATHS_MAX 16      /* paths that are validated */
+#define WALK_SIGNATURES_MAX 32 /* signatures that are checked */
+#define WALK_STEPS_MAX 1500    /* comparisons of a certificate with a possible issuer */
 #define WALK_BAD_MAX WALK_PATHS_MAX
 
 struct x509_st;

@@ -175,7 +175,7 @@ static const char *default_value(const struct certs_spec *spec, size_t i)
 	case 3:
 		return "hash";
 	default:
-		return spec->issuer ? "keyid" : "";
+		return spec->issuer && X509_get0_subject_key_id(spec->issuer->x509) ? "keyid" : "";
 	}
 }
 

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Several loops verify with one trust and remember in it, while a reload inherits. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <pthread.h>
+
+#include <cmocka.h>
+
+#include "lib/certs.h"
+#include "lib/trusts.h"
+
+#define THREADS 4
+#define MIDDLES 8
+#define ROUNDS 20
+
+static struct certs *root, *middles[MIDDLES], *leaves[MIDDLES], *stranger;
+static struct trust *trust;
+static _Atomic unsigned faults;
+
+static int set_up(void **state)
+{
+	(void)state;
+	root = certs_ca("/CN=Root", NULL);
+	trust = trusts_one(root);
+	stranger = certs_leaf("/CN=stranger", NULL);
+	for (size_t i = 0; i < MIDDLES; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "/CN=Middle %zu", i);
+		middles[i] = certs_ca(name, root);
+		leaves[i] = certs_leaf("/CN=leaf", middles[i]);
+	}
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	trust_unref(trust);
+	certs_free(root);
+	certs_free(stranger);
+	for (size_t i = 0; i < MIDDLES; i++) {
+		certs_free(middles[i]);
+		certs_free(leaves[i]);
+	}
+	return 0;
+}
+
+static void *verify(void *arg)
+{
+	struct trust *own = trust_ref(trust);
+
+	(void)arg;
+	for (unsigned round = 0; round < ROUNDS; round++)
+		for (size_t i = 0; i < MIDDLES; i++) {
+			const struct certs *chain = round % 2 ? NULL : middles[i];
+
+			if (trusts_error(own, leaves[i], chain, NULL, NULL))
+				faults++;
+			if (trusts_error(own, stranger, chain, NULL, NULL) != 18)
+				faults++;
+		}
+	trust_unref(own);
+	return NULL;
+}
+
+static void *reload(void *arg)
+{
+	(void)arg;
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		struct trust *next = trusts_one(root);
+
+		trust_inherit(next, trust);
+		if (trust_memory(next) > MIDDLES)
+			faults++;
+		trust_unref(next);
+	}
+	return NULL;
+}
+
+static void shares_one_trust(void **state)
+{
+	pthread_t threads[THREADS + 1];
+
+	(void)state;
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, verify, NULL), 0);
+	assert_int_equal(pthread_create(&threads[THREADS], NULL, reload, NULL), 0);
+	for (size_t i = 0; i <= THREADS; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(faults, 0);
+	assert_int_equal(trust_memory(trust), MIDDLES);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shares_one_trust),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
