@@ -56,9 +56,15 @@ static void add_line(json_t *lines, const char *section, const char *line)
 
 static void add_deletions(json_t *lines, const struct haproxy_need *need)
 {
+	bool cf_cert = false;
+
 	for (size_t i = 0; i < need->owned_count; i++) {
+		bool is_cf_cert = strncmp(need->owned[i], HAPROXY_CF_CERT, sizeof(HAPROXY_CF_CERT) - 1) == 0;
 		struct buf b = buf_capped(0);
 
+		if (is_cf_cert && cf_cert)
+			continue;
+		cf_cert |= is_cf_cert;
 		buf_str(&b, "http-request del-header ");
 		haproxy_owned_regex(&b, need->owned[i]);
 		buf_str(&b, " -m reg");

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "core/verdict.h"
+#include "core/owned.h"
 
 /* Names of a configuration and a few words about each: far below this. */
 #define ARENA_MAX (64u << 20)
@@ -235,42 +235,16 @@ static void scan_worker(struct haproxy_need *need, const struct worker_conf *wor
 	buf_fini(&code);
 }
 
-static bool is_owned_already(const struct haproxy_need *need, struct slice name)
+static void find_owned(struct haproxy_need *need, const struct config *config)
 {
-	for (size_t i = 0; i < need->owned_count; i++) {
-		struct slice owned = slice_str(need->owned[i]);
+	struct owned_names *names = owned_names_new(config);
+	const char *name;
 
-		if (slice_eq(owned, name) || (slice_ends(owned, SLICE_LIT("-")) && slice_starts(name, owned)))
-			return true;
+	for (size_t i = 0; (name = owned_names_get(names, i)) != NULL; i++) {
+		need->owned = mem_grow(need->owned, (i + 1) * sizeof(*need->owned));
+		need->owned[need->owned_count++] = text(need, slice_str(name));
 	}
-	return false;
-}
-
-static void add_owned(struct haproxy_need *need, struct slice name)
-{
-	if (name.len == 0 || is_owned_already(need, name))
-		return;
-	need->owned = mem_grow(need->owned, (need->owned_count + 1) * sizeof(*need->owned));
-	need->owned[need->owned_count++] = text(need, name);
-}
-
-static void find_owned(struct haproxy_need *need, const struct snapshot *snapshot)
-{
-	const struct headers_conf *headers = &snapshot_config(snapshot)->headers;
-	struct header_block block = { .parts = { snapshot_owned_block(snapshot) }, .count = 1 };
-	struct header_cursor cursor = { 0 };
-	struct slice name;
-
-	/* The seventeen cf-cert-* names in one expression. */
-	add_owned(need, SLICE_LIT("cf-cert-"));
-	add_owned(need, SLICE_LIT("x-mtls-"));
-	for (size_t i = 0; i < headers->owned_count; i++)
-		if (slice_ends(slice_str(headers->owned[i]), SLICE_LIT("-")))
-			add_owned(need, slice_str(headers->owned[i]));
-	while (header_block_next_name(&block, &cursor, &name))
-		add_owned(need, name);
-	for (size_t i = 0; i < headers->owned_count; i++)
-		add_owned(need, slice_str(headers->owned[i]));
+	owned_names_free(names);
 }
 
 static void find_sockets(struct haproxy_need *need, const struct config *config)
@@ -298,7 +272,7 @@ void haproxy_need_init(struct haproxy_need *need, const struct snapshot *snapsho
 	add_known(need, verifies);
 	for (size_t i = 0; i < config->worker_count; i++)
 		scan_worker(need, &config->workers[i]);
-	find_owned(need, snapshot);
+	find_owned(need, config);
 	find_sockets(need, config);
 }
 
@@ -314,6 +288,9 @@ void haproxy_need_fini(struct haproxy_need *need)
 void haproxy_owned_regex(struct buf *out, const char *owned)
 {
 	struct slice name = slice_str(owned);
+
+	if (slice_starts(name, slice_str(HAPROXY_CF_CERT)))
+		name = slice_str(HAPROXY_CF_CERT);
 
 	buf_u8(out, '^');
 	for (size_t i = 0; i < name.len; i++) {

@@ -34,7 +34,11 @@ struct haproxy_need {
 void haproxy_need_init(struct haproxy_need *need, const struct snapshot *snapshot);
 void haproxy_need_fini(struct haproxy_need *need);
 
-/* The regular expression that HAProxy's "del-header … -m reg" takes for an owned name or prefix, '_' counting as '-'. */
+/* Seventeen owned names begin so; one expression does for all of them. */
+#define HAPROXY_CF_CERT "cf-cert-"
+
+/* The expression that HAProxy's "del-header … -m reg" takes for an owned name or prefix, '_' counting
+ * as '-'; for any of the cf-cert-* names the one of all. */
 void haproxy_owned_regex(struct buf *out, const char *owned);
 
 #endif

@@ -270,14 +270,15 @@ static const struct deletion *find_deletion(const struct deletions *list, const 
 	return late;
 }
 
-static void check_spelling(struct haproxy_check *check, const struct deletions *list, const char *owned,
+/* True when it goes in time. */
+static bool check_spelling(struct haproxy_check *check, const struct deletions *list, const char *owned,
 			   const char *name)
 {
 	const struct deletion *found = find_deletion(list, name);
 	struct buf hint = buf_capped(0);
 
 	if (found && !found->late)
-		return;
+		return true;
 	buf_str(&hint, "http-request del-header ");
 	haproxy_owned_regex(&hint, owned);
 	buf_str(&hint, " -m reg");
@@ -291,30 +292,48 @@ static void check_spelling(struct haproxy_check *check, const struct deletions *
 			      check->filter->number, (const char *)hint.ptr,
 			      "%s is ours to set, but a client's own %s is not deleted", owned, name);
 	buf_fini(&hint);
+	return false;
 }
 
-/* With every '-', with every '_', and with each single one changed; a prefix with something behind it. */
-static void check_owned(struct haproxy_check *check, const struct deletions *list, const char *owned)
+/* With every '-', with each single one as '_', with every '_'; a prefix with something behind it. Stops at the first fault. */
+static bool check_owned(struct haproxy_check *check, const struct deletions *list, const char *owned)
 {
 	size_t len = strlen(owned);
 	char *name = mem_new(len + 2);
+	bool fine;
 
 	memcpy(name, owned, len);
 	if (len && owned[len - 1] == '-')
 		name[len] = 'a';
-	check_spelling(check, list, owned, name);
-	for (size_t i = 0; i < len; i++) {
+	fine = check_spelling(check, list, owned, name);
+	for (size_t i = 0; fine && i < len; i++) {
 		if (owned[i] != '-')
 			continue;
 		name[i] = '_';
-		check_spelling(check, list, owned, name);
+		fine = check_spelling(check, list, owned, name);
 		name[i] = '-';
 	}
 	for (size_t i = 0; i < len; i++)
 		if (owned[i] == '-')
 			name[i] = '_';
-	check_spelling(check, list, owned, name);
+	fine = fine && check_spelling(check, list, owned, name);
 	free(name);
+	return fine;
+}
+
+/* One fault for the cf-cert-* names, whose deletion is one line. */
+static void check_all_owned(struct haproxy_check *check, const struct deletions *list)
+{
+	bool cf_cert = true;
+
+	for (size_t i = 0; check->need && i < check->need->owned_count; i++) {
+		const char *owned = check->need->owned[i];
+
+		if (strncmp(owned, HAPROXY_CF_CERT, sizeof(HAPROXY_CF_CERT) - 1) != 0)
+			check_owned(check, list, owned);
+		else
+			cf_cert = cf_cert && check_owned(check, list, owned);
+	}
 }
 
 /* Asked by an event, the request is sent before any rule runs: harmless as long as no client header goes along. */
@@ -349,8 +368,7 @@ void haproxy_check_rules(struct haproxy_check *check)
 			continue;
 		list.items[list.count++].late = asked;
 	}
-	for (size_t i = 0; check->need && i < check->need->owned_count; i++)
-		check_owned(check, &list, check->need->owned[i]);
+	check_all_owned(check, &list);
 	for (size_t i = 0; i < list.count; i++)
 		deletion_fini(&list.items[i]);
 	free(list.items);
