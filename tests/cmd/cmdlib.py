@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the command-line tests share: TAP, configurations, the program, a running agent, a small SPOP client."""
+import atexit
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "env"))
+import pki  # noqa: E402
+
+BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
+PROGRAM = (BUILD if BUILD.is_absolute() else ROOT / BUILD) / "mtlsguard"
+SECONDS = 20
+FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="mtlsguard-cmd-"))
+RUNNING = []
+
+
+def clean_up():
+    for agent in list(RUNNING):
+        agent.kill()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+atexit.register(clean_up)
+
+
+def main(names):
+    """Runs every function of the module that is called test_…, each one TAP line by its docstring."""
+    tests = [value for name, value in names.items() if name.startswith("test_") and callable(value)]
+    print(f"1..{len(tests)}")
+    failed = 0
+    for number, test in enumerate(tests, 1):
+        try:
+            test()
+            print(f"ok {number} - {test.__doc__}", flush=True)
+        except Exception:  # pylint: disable=broad-except
+            failed += 1
+            print(f"not ok {number} - {test.__doc__}")
+            for line in traceback.format_exc().splitlines():
+                print(f"# {line}", flush=True)
+    sys.exit(1 if failed else 0)
+
+
+def equal(seen, wanted):
+    assert seen == wanted, f"{seen!r} instead of {wanted!r}"
+
+
+def contains(text, *words):
+    for word in words:
+        assert word in text, f"{word!r} is not in:\n{text}"
+
+
+def mtlsguard(*args, env=None):
+    """Runs a command; returns (exit code, stdout, stderr)."""
+    result = subprocess.run([str(PROGRAM), *map(str, args)], capture_output=True, text=True, timeout=SECONDS,
+                            env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, check=False)
+    return result.returncode, result.stdout, result.stderr
+
+
+CERTIFICATES = None
+
+
+def certificates():
+    """The PKI of tests/env/pki.py, made once."""
+    global CERTIFICATES
+    if CERTIFICATES is None:
+        CERTIFICATES = pki.make(FOLDER / "pki")
+    return CERTIFICATES
+
+
+def folder(name):
+    path = FOLDER / name
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def write(path, text):
+    path.write_text(text)
+    return path
+
+
+HOSTS = '["api.example.com"] = { authorities = { "partners" } }, ["www.example.com"] = { authorities = { "partners" }, require = "none" }'
+
+
+def config(name, hosts=HOSTS, listen=None, more="", deny=""):
+    """Writes a configuration with an authority "partners"; `more` is further directives. Returns its path."""
+    here = folder(name)
+    if listen is None:
+        listen = 'spop = { "127.0.0.1:0" }, admin = { "127.0.0.1:0" }, control = { "unix:control.sock" }'
+    return write(here / "mtlsguard.lua", f"""return {{
+  listen = {{ {listen} }},
+  state = "state",
+  threads = 2,
+  authorities = {{
+    partners = {{ certificates = "{certificates().path("partners")}"{deny} }},
+  }},
+  hosts = {{ {hosts} }},
+  {more}
+}}
+""")
+
+
+class Agent:
+    """`mtlsguard run`, its log, its ports."""
+
+    def __init__(self, path, ready=True, preexec=None, prefix=()):
+        self.path = path
+        self.log_path = path.parent / "log"
+        self.out_path = path.parent / "out"
+        with open(self.log_path, "wb") as log, open(self.out_path, "wb") as out:
+            self.process = subprocess.Popen([*prefix, str(PROGRAM), "run", "-c", str(path)], stdin=subprocess.DEVNULL,
+                                            stdout=out, stderr=log, cwd=path.parent, preexec_fn=preexec)
+        RUNNING.append(self)
+        if ready:
+            self.wait_log("decides on")
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def out(self):
+        return self.out_path.read_text(errors="replace")
+
+    def wait(self, what, seconds=SECONDS):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            value = what()
+            if value:
+                return value
+            if self.process.poll() is not None and not what():
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"waited in vain; the log:\n{self.log()}")
+
+    def wait_log(self, word, times=1):
+        self.wait(lambda: self.log().count(word) >= times)
+
+    def port(self, kind, index=0):
+        return int(re.findall(rf"listening on \S+:(\d+) for {kind}", self.log())[index])
+
+    def command(self, name, *args):
+        return mtlsguard(name, "-c", self.path, *args)
+
+    def status(self):
+        code, out, err = self.command("status", "--json")
+        equal((code, err), (0, ""))
+        return json.loads(out)
+
+    def get(self, path, method="GET"):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port("admin"), timeout=SECONDS)
+        connection.request(method, path)
+        response = connection.getresponse()
+        body = response.read().decode()
+        connection.close()
+        return response.status, body, response.headers
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def ended(self, seconds=SECONDS):
+        code = self.process.wait(seconds)
+        if self in RUNNING:
+            RUNNING.remove(self)
+        return code
+
+    def stop(self):
+        self.signal(signal.SIGTERM)
+        equal(self.ended(), 0)
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.ended()
+
+
+def varint(n):
+    if n < 240:
+        return bytes([n])
+    out, n = [n & 15 | 240], (n - 240) >> 4
+    while n >= 128:
+        out.append(n & 127 | 128)
+        n = (n - 128) >> 7
+    return bytes(out + [n])
+
+
+def read_varint(data, at):
+    value, at = data[at], at + 1
+    if value < 240:
+        return value, at
+    shift = 4
+    while True:
+        byte, at = data[at], at + 1
+        value += byte << shift
+        shift += 7
+        if byte < 128:
+            return value, at
+
+
+def text(value):
+    raw = value.encode() if isinstance(value, str) else value
+    return varint(len(raw)) + raw
+
+
+def typed(value):
+    if value is None:
+        return b"\x00"
+    if isinstance(value, bool):
+        return b"\x11" if value else b"\x01"
+    if isinstance(value, int):
+        return b"\x04" + varint(value)
+    return (b"\x08" if isinstance(value, str) else b"\x09") + text(value)
+
+
+def read_typed(data, at):
+    kind, flags = data[at] & 15, data[at] >> 4
+    at += 1
+    if kind == 0:
+        return None, at
+    if kind == 1:
+        return bool(flags), at
+    if kind in (2, 3, 4, 5):
+        return read_varint(data, at)
+    size, at = read_varint(data, at)
+    raw = data[at:at + size]
+    return (raw.decode(errors="replace") if kind == 8 else raw), at + size
+
+
+class Spop:
+    """One SPOP connection, as HAProxy makes it, that asks one question after the other."""
+
+    def __init__(self, address):
+        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
+        self.socket.settimeout(SECONDS)
+        self.socket.connect(address)
+        self.stream = 0
+
+    def hello(self):
+        self.send(1, 0, 0, text("supported-versions") + typed("2.0") + text("max-frame-size") + typed(16380) +
+                  text("capabilities") + typed("pipelining"))
+        equal(self.receive()[0], 101)
+        return self
+
+    def send(self, kind, stream, frame, payload):
+        body = bytes([kind]) + (1).to_bytes(4, "big") + varint(stream) + varint(frame) + payload
+        self.socket.sendall(len(body).to_bytes(4, "big") + body)
+
+    def receive(self):
+        """(type, payload), or None at the end."""
+        head = self.read(4)
+        if not head:
+            return None
+        body = self.read(int.from_bytes(head, "big"))
+        _, at = read_varint(body, 5)
+        _, at = read_varint(body, at)
+        return body[0], body[at:]
+
+    def read(self, size):
+        data = b""
+        while len(data) < size:
+            piece = self.socket.recv(size - len(data))
+            if not piece:
+                return b""
+            data += piece
+        return data
+
+    def ask(self, **args):
+        """Sends check-client-cert and returns the variables set."""
+        args = {"cert": None, "host": "api.example.com", "method": "GET", "path": "/", **args}
+        payload = text("check-client-cert") + bytes([len(args)])
+        payload += b"".join(text(name) + typed(value) for name, value in args.items())
+        self.stream += 1
+        self.send(3, self.stream, 1, payload)
+        kind, data = self.receive()
+        equal(kind, 103)
+        values, at = {}, 0
+        while at < len(data):
+            at += 3  # action, count of arguments, scope
+            size, at = read_varint(data, at)
+            name, at = data[at:at + size].decode(), at + size
+            values[name], at = read_typed(data, at)
+        return values
+
+    def closed(self):
+        """True when the agent closes, whatever it says before."""
+        while True:
+            try:
+                if self.receive() is None:
+                    return True
+            except ConnectionError:
+                return True
+
+    def close(self):
+        self.socket.close()

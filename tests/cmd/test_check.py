@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""mtlsguard check: every fault at once, with file and line; exit codes; JSON."""
+import json
+import os
+
+from cmdlib import certificates, config, contains, equal, folder, main, mtlsguard, write
+
+
+def check(path, *args):
+    code, out, err = mtlsguard("check", "-c", path, "--json", *args)
+    equal(err, "")
+    faults = json.loads(out)["faults"]
+    for fault in faults:
+        equal(sorted(fault), ["file", "hint", "line", "message", "severity"])
+        assert fault["severity"] in ("error", "warning", "lint"), fault
+    equal(code, 1 if any(fault["severity"] == "error" for fault in faults) else 0)
+    return faults
+
+
+def lines(faults, severity="error"):
+    return sorted({fault["line"] for fault in faults if fault["severity"] == severity})
+
+
+def test_fine():
+    """a configuration without faults is exit 0"""
+    path = config("check-fine")
+    code, out, err = mtlsguard("check", "-c", path)
+    equal(code, 0)
+    contains(out, "fine")
+    assert "error" not in err, err
+    equal(lines(check(path)), [])
+
+
+def test_no_file():
+    """a configuration that is not there, or is a folder, is a fault"""
+    for path in ("/nonexistent/mtlsguard.lua", folder("check-folder")):
+        code, out, err = mtlsguard("check", "-c", path)
+        equal((code, out), (1, ""))
+        contains(err, str(path), "error")
+
+
+def test_all_at_once():
+    """every fault is told, each with its line"""
+    path = write(folder("check-all") / "mtlsguard.lua", f"""return {{
+  thraeds = 2,
+  deadline = "soon",
+  listen = {{ spop = {{ "127.0.0.1:99999" }} }},
+  authorities = {{
+    partners = {{ certificates = "{certificates().path("partners")}", revocation = {{ deny = {{ "xyz" }} }} }},
+    missing = {{ certificates = "no-such.pem" }},
+  }},
+  hosts = {{
+    ["api.example.com"] = {{ authorities = {{ "partnres" }} }},
+    ["b.example.com"] = {{ requrie = "none" }},
+  }},
+  workers = {{
+    {{ name = "w", script = "no-such.lua", routes = {{ "api.example.com/*" }} }},
+  }},
+}}
+""")
+    faults = check(path)
+    equal([line for line in (2, 3, 4, 6, 7, 10, 11, 14) if line not in lines(faults)], [])
+    contains(json.dumps(faults), "threads", "partners", "require")
+    _, out, err = mtlsguard("check", "-c", path)
+    equal(out, "")
+    contains(err, f"{path}:2: error:", f"{path}:14: error:")
+    positions = [fault["line"] or 0 for fault in faults if fault["file"] == str(path)]
+    equal(positions, sorted(positions))
+
+
+def test_syntax():
+    """a syntax error in the configuration has its line, and so has one in a worker"""
+    path = write(folder("check-syntax") / "mtlsguard.lua", "return {\n  hosts = {\n    oops oops\n  },\n}\n")
+    assert 3 in lines(check(path))
+    here = folder("check-worker")
+    write(here / "w.lua", "local M = {}\nfunction M.fetch(request)\n  return fetch(request\nend\nreturn M\n")
+    faults = check(config("check-worker", more='workers = { { name = "w", script = "w.lua", routes = { "api.example.com/*" } } },'))
+    assert any(fault["file"].endswith("w.lua") and fault["line"] in (3, 4) for fault in faults), faults
+
+
+def test_worker_lints():
+    """what reads like a mistake in a worker is told, and changes no exit code"""
+    here = folder("check-lints")
+    write(here / "w.lua", """local M = {}
+function M.fetch(request)
+  if request.cf.tlsClientAuth.certPresented then
+    local x = request.cf.tlsClientAuth.certVerify
+  end
+  return fetch(request)
+end
+return M
+""")
+    path = config("check-lints", more='workers = { { name = "w", script = "w.lua", routes = { "api.example.com/*", "nowhere.example/*" } } },')
+    faults = check(path)
+    equal(lines(faults), [])
+    found = {(os.path.basename(fault["file"]), fault["line"]) for fault in faults}
+    assert ("w.lua", 3) in found and ("w.lua", 4) in found, faults
+    contains(json.dumps(faults), "nowhere.example")
+
+
+def test_lints():
+    """lints: a host without authorities, an authority that expires soon"""
+    pki = certificates()
+    pki.issue("soon", "/CN=Soon", ca=True, days=(-1, 5))
+    path = write(folder("check-soon") / "mtlsguard.lua", f"""return {{
+  authorities = {{ soon = {{ certificates = "{pki.path("soon")}" }} }},
+  hosts = {{
+    ["a.example"] = {{ authorities = {{ "soon" }} }},
+    ["b.example"] = {{ authorities = {{}} }},
+  }},
+}}
+""")
+    faults = check(path)
+    equal(lines(faults), [])
+    text = json.dumps(faults)
+    contains(text, "soon", "b.example")
+
+
+def test_tls_files():
+    """the certificates of listeners are checked too"""
+    path = config("check-tls", listen='spop = { { "127.0.0.1:0", tls = { certificate = "no.pem", key = "no.key" } } }')
+    faults = [fault for fault in check(path) if fault["severity"] == "error"]
+    assert faults and all("no." in fault["message"] or "no." in str(fault["file"]) for fault in faults), faults
+    pki = certificates()
+    path = config("check-tls", listen=f'spop = {{ {{ "127.0.0.1:0", tls = {{ certificate = "{pki.path("server")}", '
+                                      f'key = "{pki.key("alice")}" }} }} }}')
+    assert lines(check(path)) or [f for f in check(path) if f["severity"] == "error"]
+
+
+def test_json_only():
+    """with --json nothing else is printed; without it nothing is coloured into a pipe"""
+    path = write(folder("check-json") / "mtlsguard.lua", "return { x = 1 }\n")
+    code, out, err = mtlsguard("check", "-c", path, "--json")
+    equal((code, err), (1, ""))
+    equal(out.count("\n"), 1)
+    _, _, err = mtlsguard("check", "-c", path)
+    assert "\033" not in err
+
+
+def test_duplicates():
+    """nothing is told twice"""
+    path = write(folder("check-twice") / "mtlsguard.lua", "return {\n  x = 1,\n  threads = -1,\n}\n")
+    faults = [json.dumps(fault) for fault in check(path)]
+    equal(len(faults), len(set(faults)))
+
+
+main(globals())
