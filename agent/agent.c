@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd.h"
+#include "core/config_file.h"
 
 #define CHAINS_MAX ((size_t)16 * 1024 * 1024)
 
@@ -204,25 +205,9 @@ static int run(struct loop *loop, struct setup *setup, const char *path, struct 
 	return code;
 }
 
-/* Links stay links: what they point to may be another file at the next reload. */
-static char *absolute_path(const char *path)
-{
-	char *folder = path[0] == '/' ? NULL : getcwd(NULL, 0);
-	struct buf b = buf_capped(0);
-	char *absolute;
-
-	if (folder)
-		buf_printf(&b, "%s/", folder);
-	buf_str(&b, path);
-	absolute = mem_dup(buf_slice(&b));
-	buf_fini(&b);
-	free(folder);
-	return absolute;
-}
-
 int agent_run(const char *path)
 {
-	char *absolute = absolute_path(path);
+	char *absolute = config_file_absolute(path);
 	struct diag_list diag = { 0 };
 	struct loop *loop;
 	struct setup *setup;

@@ -6,43 +6,83 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "cli.h"
+#include "core/config_address.h"
+#include "core/config_file.h"
+#include "core/tree.h"
 #include "front/control.h"
+#include "script/config_lua.h"
 
 #define CONTROL_DEFAULT "unix:/run/mtlsguard/control.sock"
 
-static char *address_of(const struct config *config)
+/* The first entry of listen.control in the order that config_read_listen reads it, or NULL. */
+static const struct tree *first_entry(const struct tree *root, bool *said)
 {
-	const struct listen_entry *entry = config->listen[LISTEN_CONTROL];
-	struct buf b = buf_capped(0);
-	char *text;
+	const struct tree *listen = root->kind == TREE_TABLE ? tree_get(root, "listen") : NULL;
+	const struct tree *control = listen && listen->kind == TREE_TABLE ? tree_get(listen, "control") : NULL;
+	const struct tree *entry = NULL;
 
-	buf_printf(&b, "unix:%s%s", entry->kind == ADDRESS_ABSTRACT ? "@" : "", entry->host);
-	text = mem_dup(buf_slice(&b));
+	*said = control != NULL;
+	if (control && control->kind == TREE_TABLE && control->table->item_count)
+		entry = &control->table->items[0];
+	if (entry && entry->kind == TREE_TABLE && entry->table->item_count)
+		entry = &entry->table->items[0];
+	return entry && entry->kind == TREE_TEXT ? entry : NULL;
+}
+
+/* As control_ask takes it; NULL when it is no unix socket. */
+static char *address_of(const struct tree *entry, const char *path)
+{
+	struct listen_entry address = { 0 };
+	struct buf b = buf_capped(0);
+	char *folder = config_file_dir(path), *joined = NULL, *text = NULL;
+	const char *why;
+
+	if (!address_read_listen(entry->text, &address, &why) && address.kind != ADDRESS_TCP) {
+		if (address.kind == ADDRESS_ABSTRACT)
+			buf_printf(&b, "unix:@%s", address.host);
+		else
+			buf_printf(&b, "unix:%s", joined = config_file_join(folder, address.host));
+		text = mem_dup(buf_slice(&b));
+	}
+	free(address.host);
+	free(joined);
+	free(folder);
 	buf_fini(&b);
 	return text;
 }
 
-/* The configuration may be broken just now, or say that there is no control socket. */
+/*
+ * Only this one value is looked at: the rest of the configuration may hold the
+ * very faults that the agent is to tell.
+ */
 static char *find_address(const char *command, const struct control_target *target)
 {
 	const char *path = target->config ? target->config : CONFIG_DEFAULT_PATH;
 	struct diag_list diag = { 0 };
-	struct config *config;
-	char *address = NULL;
+	struct tree_doc *doc;
+	char *absolute, *address = NULL;
+	const struct tree *entry;
+	bool said = true;
 
 	if (target->address)
 		return mem_dup(slice_str(target->address));
-	if (config_load(path, &diag, &config)) {
+	absolute = config_file_absolute(path);
+	if (config_lua_read(absolute, &diag, &doc)) {
 		cli_sort_faults(&diag);
 		cli_print_faults(stderr, &diag, false);
-		fprintf(stderr, "mtlsguard %s: the configuration does not say where the agent listens\n"
-				"    say it with --control, for example --control " CONTROL_DEFAULT "\n", command);
-	} else if (config->listen_count[LISTEN_CONTROL] == 0) {
-		fprintf(stderr, "%s: error: there is no control listener\n", path);
 	} else {
-		address = address_of(config);
+		entry = first_entry(&doc->root, &said);
+		if (entry)
+			address = address_of(entry, absolute);
+		else if (!said)
+			address = mem_dup(SLICE_LIT(CONTROL_DEFAULT));
 	}
-	config_free(config);
+	if (!address)
+		fprintf(stderr, "mtlsguard %s: %s does not say where the agent listens\n"
+				"    say it with --control, for example --control " CONTROL_DEFAULT "\n",
+			command, path);
+	tree_doc_free(doc);
+	free(absolute);
 	diag_fini(&diag);
 	return address;
 }

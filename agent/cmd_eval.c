@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "cli.h"
 #include "config_load.h"
+#include "core/config_address.h"
+#include "core/config_file.h"
 #include "eval.h"
 #include "eval_url.h"
-#include "io/address.h"
 #include "pki/pem.h"
 
 #define PEM_MAX (1024 * 1024)
@@ -52,16 +51,29 @@ static int parse(struct options *o, int argc, char **argv)
 
 static bool read_pem(const char *path, struct buf *der, size_t *first)
 {
-	struct buf text = buf_capped(0);
-	enum err err = file_read(path, PEM_MAX, &text);
+	const char *why;
+	char *text;
+	size_t len;
+	enum err err;
 
-	if (err == ERR_IO)
-		fprintf(stderr, "%s: error: %s\n", path, strerror(errno));
-	else if (err || (err = pem_certificates(buf_slice(&text), der, first)) != ERR_OK)
+	if (config_file_read(path, PEM_MAX, &text, &len, &why)) {
+		fprintf(stderr, "%s: error: %s\n", path, why);
+		return false;
+	}
+	err = pem_certificates(slice_of(text, len), der, first);
+	if (err)
 		fprintf(stderr, "%s: error: holds no PEM certificate that can be read\n"
 				"    convert DER with: openssl x509 -inform DER -in FILE\n", path);
-	buf_fini(&text);
+	free(text);
 	return err == ERR_OK;
+}
+
+static bool read_address(struct slice words, uint8_t octets[16], struct slice *out)
+{
+	bool v4 = address_read_v4(words, octets);
+
+	*out = slice_of(octets, v4 ? 4 : 16);
+	return v4 || address_read_v6(words, octets);
 }
 
 /* The leaf is --cert's first certificate; what follows it, and --chain, is the chain. */
@@ -128,9 +140,7 @@ static int read_words(const struct options *o, struct eval_input *input, uint8_t
 	input->sni = slice_str(o->sni);
 	if (o->chain && !o->cert)
 		return cli_wrong("eval", "--chain without --cert");
-	if (o->src)
-		input->src = slice_of(address, address_parse(slice_str(o->src), address));
-	if (o->src && input->src.len == 0)
+	if (o->src && !read_address(slice_str(o->src), address, &input->src))
 		return cli_wrong("eval", "--src needs an IPv4 or IPv6 address, not '%s'", o->src);
 	input->at = clock_wall_s();
 	if (o->at && !text_to_time(slice_str(o->at), &input->at))

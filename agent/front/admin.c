@@ -153,29 +153,35 @@ static enum MHD_Result answer_metrics(struct admin *admin, struct MHD_Connection
 	return result;
 }
 
+static enum MHD_Result route(struct admin *admin, struct MHD_Connection *connection, const char *url)
+{
+	const char *why = NULL;
+
+	if (strcmp(url, "/metrics") == 0)
+		return answer_metrics(admin, connection);
+	if (strcmp(url, "/readyz") == 0 && !admin->ops->ready(admin->arg, &why))
+		return answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, why);
+	if (strcmp(url, "/readyz") == 0 || strcmp(url, "/healthz") == 0)
+		return answer_text(connection, MHD_HTTP_OK, "ok");
+	return answer_text(connection, MHD_HTTP_NOT_FOUND, "not found: /healthz, /readyz and /metrics are here");
+}
+
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
 				  const char *method, const char *version, const char *upload,
 				  size_t *upload_size, void **context)
 {
 	struct admin *admin = arg;
-	const char *why = NULL;
+	bool first = !*context;
 
 	(void)version;
 	(void)upload;
-	/* The first call is before the body, which nothing here takes. */
-	if (*context)
-		return MHD_NO;
-	*upload_size = 0;
 	*context = admin;
-	if (strcmp(url, "/healthz") != 0 && strcmp(url, "/readyz") != 0 && strcmp(url, "/metrics") != 0)
-		return answer_text(connection, MHD_HTTP_NOT_FOUND, "not found: /healthz, /readyz and /metrics are here");
+	/* An answer to the first call, before any body, makes libmicrohttpd close: right for what nobody reads. */
 	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
 		return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD");
-	if (strcmp(url, "/metrics") == 0)
-		return answer_metrics(admin, connection);
-	if (strcmp(url, "/readyz") == 0 && !admin->ops->ready(admin->arg, &why))
-		return answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, why);
-	return answer_text(connection, MHD_HTTP_OK, "ok");
+	if (first)
+		return MHD_YES;
+	return *upload_size ? MHD_NO : route(admin, connection, url);
 }
 
 static void quiet(void *arg, const char *fmt, va_list args)

@@ -34,9 +34,11 @@ static socklen_t fill_address(const char *text, struct sockaddr_un *out)
 	if (len < 2 || len >= sizeof(out->sun_path) || (text[0] != '/' && text[0] != '@' && text[0] != '.'))
 		return 0;
 	memcpy(out->sun_path, text, len);
-	if (text[0] == '@')
-		out->sun_path[0] = '\0';
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + (text[0] != '@'));
+	if (text[0] != '@')
+		return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
+	/* The listener binds the whole address, as HAProxy's abns@ does. */
+	out->sun_path[0] = '\0';
+	return sizeof(*out);
 }
 
 static int connect_to(const char *address, int seconds, const char **error)

@@ -79,6 +79,12 @@ def certificates():
     return CERTIFICATES
 
 
+def subject(name):
+    """The certificate's subject as RFC 2253, by OpenSSL."""
+    line = pki.openssl("x509", "-in", certificates().path(name), "-noout", "-subject", "-nameopt", "RFC2253").decode()
+    return line.strip().partition("=")[2]
+
+
 def folder(name):
     path = FOLDER / name
     path.mkdir(exist_ok=True)
@@ -242,7 +248,8 @@ class Spop:
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(SECONDS)
-        self.socket.connect(address)
+        # An abstract name fills the whole address, as with HAProxy's abns@.
+        self.socket.connect(address.ljust(108, "\0") if family == socket.AF_UNIX and address[0] == "\0" else address)
         self.stream = 0
 
     def hello(self):
@@ -282,6 +289,8 @@ class Spop:
         self.stream += 1
         self.send(3, self.stream, 1, payload)
         kind, data = self.receive()
+        if kind == 102:  # a draining agent has announced that it goes, and goes on deciding
+            kind, data = self.receive()
         equal(kind, 103)
         values, at = {}, 0
         while at < len(data):
