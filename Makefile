@@ -104,7 +104,7 @@ cover: ## line coverage of check, as text
 		awk '/^File .*agent\//{f=$$2} /^Lines/ && f{print f, $$2, $$4; f=""}' | sort
 
 lint: floors ## static checks: clang's warnings and analyzer, shellcheck where it is installed
-	sh tests/check/lint.sh "$(filter-out -fno-sanitize-recover=all,$(CFLAGS_ALL))"
+	@CFLAGS='$(filter-out -fno-sanitize-recover=all -DMTLSGUARD_VERSION=%,$(CFLAGS_ALL)) -DMTLSGUARD_VERSION="$(VERSION)"' sh tests/check/lint.sh
 
 format: ## lay the C sources out (clang-format, kernel style)
 	clang-format -i $(wildcard agent/*.[ch] agent/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.c)

@@ -170,7 +170,7 @@ static enum err find_group(const char *name, gid_t *out)
 
 static enum err set_rights(const struct listener_address *address, const char *path)
 {
-	gid_t group;
+	gid_t group = (gid_t)-1;
 
 	if (address->group) {
 		if (find_group(address->group, &group))
