@@ -98,7 +98,7 @@ static void check_whole(struct config_build *build, const struct config_at *root
 		if (!message.value)
 			message = config_member(&limits, "frame");
 		config_fault(build, &message, NULL,
-			     "limits.message (%zu) must not be below limits.frame (%zu)",
+			     "messages of at most %zu bytes cannot hold a frame of %zu",
 			     config->limits.message, config->limits.frame);
 	}
 	if (!config->host_count && !tree_get(root->value, "hosts"))

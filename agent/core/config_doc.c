@@ -174,7 +174,7 @@ static void put_section(struct buf *out, const char *section, struct style style
 			continue;
 		if (first && strlen(section) > 2 && strcmp(section + strlen(section) - 2, "[]") == 0)
 			put_comment(out, (struct style){ style.indent, false }, "Keys of each entry:");
-		else if (!first && style.indent == 1)
+		else if (!first && style.indent == 1 && !style.commented)
 			buf_u8(out, '\n');
 		first = false;
 		put_row(out, row, style);

@@ -13,6 +13,8 @@
 
 #define NS_PER_S 1e9
 #define SIBLINGS_MAX 32
+/* Of each severity; nobody reads more, and one table may stand in many places. */
+#define FAULTS_MAX 1000
 
 static bool is_identifier(const char *key)
 {
@@ -63,6 +65,8 @@ static void note(struct config_build *build, const struct config_at *at,
 	struct buf path = buf_capped(4096);
 	char text[2048];
 
+	if (build->told[severity]++ >= FAULTS_MAX)
+		return;
 	vsnprintf(text, sizeof(text), fmt, args);
 	put_path(&path, at);
 	make_printable((uint8_t *)text, strlen(text));
@@ -275,14 +279,17 @@ static void read_word(struct config_build *build, const struct config_at *at,
 static void read_text(struct config_build *build, const struct config_at *at,
 		      const struct directive *row, void *field)
 {
-	char **text = field;
+	char **text = field, *copy;
 	struct slice value;
 
 	if (!config_is_text(build, at, &value))
 		return;
 	free(*text);
-	*text = row->type == DIRECTIVE_PATH ?
-			config_file_join(build->dir, (const char *)value.ptr) : mem_dup(value);
+	/* A fallback has no NUL behind it. */
+	copy = mem_dup(value);
+	*text = row->type == DIRECTIVE_PATH ? config_file_join(build->dir, copy) : copy;
+	if (*text != copy)
+		free(copy);
 }
 
 static void read_scalar(struct config_build *build, const struct config_at *at,

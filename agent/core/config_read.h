@@ -19,6 +19,7 @@ struct config_build {
 	struct XXH3_state_s *hash; /* of everything that the configuration says */
 	struct tree_doc *literals; /* fallbacks */
 	struct host_index *hosts; /* of the hosts that have been read; NULL: none */
+	size_t told[DIAG_LINT + 1]; /* faults of each severity, also those that were left out */
 	unsigned hints;	  /* nearest names looked up in long lists so far */
 };
 

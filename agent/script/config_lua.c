@@ -17,7 +17,7 @@
 /* Pieces from this size on are a reason to look at the clock. */
 #define PIECE_SLOW ((size_t)64 << 10)
 /* The values that a configuration may have, in bytes. */
-#define TREE_MAX ((size_t)1 << 30)
+#define TREE_MAX ((size_t)256 << 20)
 
 const struct config_lua_limits config_lua_limits = {
 	.wall_ns = 5 * INT64_C(1000000000),

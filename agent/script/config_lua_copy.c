@@ -5,6 +5,8 @@
 
 /* No configuration nests deeper; a table that holds itself does. */
 #define DEPTH_MAX 32
+/* A table that stands in many places has its fault in each of them. */
+#define FAULTS_MAX 100
 
 /* Where a value stands: for its messages, and for the lines of what it holds. */
 struct place {
@@ -23,7 +25,9 @@ static void fault(struct config_lua *run, struct place place, const char *text)
 
 static bool no_room(struct config_lua *run, struct place place)
 {
-	fault(run, place, "the configuration has too many values");
+	if (!run->full)
+		fault(run, place, "the configuration has too many values");
+	run->full = true;
 	return false;
 }
 
@@ -173,6 +177,8 @@ static bool copy_value(struct config_lua *run, struct tree *out, struct place pl
 {
 	lua_State *lua = run->lua;
 
+	if (run->full || run->diag->errors > FAULTS_MAX)
+		return false;
 	out->line = place.line;
 	out->file = place.source->name;
 	switch (lua_type(lua, -1)) {

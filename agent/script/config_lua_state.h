@@ -30,6 +30,7 @@ struct config_lua {
 	int64_t deadline_ns;
 	size_t used;
 	bool timed_out;
+	bool full; /* doc has taken all that it may */
 	struct diag_list *diag;
 	char *dir; /* what relative names are relative to */
 	struct config_lua_source **sources;
