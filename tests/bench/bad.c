@@ -128,7 +128,8 @@ static void run(struct bad *bad)
 	while (clock_mono_ns() < bad->end) {
 		bool shakes = bad->kind != BAD_MUTE &&
 			      (bad->kind != BAD_RUBBISH || bad->connections % 2);
-		int fd = shakes ? peer_shake_hands(bad->address) : peer_connect(bad->address);
+		int fd = shakes ? peer_shake_hands(bad->address, CAPABILITIES_OLD) :
+				  peer_connect(bad->address);
 		bad->connections++;
 		if (fd >= 0) {
 			live(bad, fd);

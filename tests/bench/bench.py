@@ -21,6 +21,8 @@ from stand import HOST, Stand, Unfit
 LEAVES = 64
 # connections, in flight, aim for the agent, aim above the do-nothing agent (both in µs a verdict)
 SPOP_ROWS = [(8, 64, 1.2, None), (64, 16, 1.5, None), (64, 1, None, 1.0), (1, 1, None, 3.0)]
+# The engine of HAProxy 3.1 and newer must never have 16 kB unread, so its answers leave in small writes.
+NEW_ENGINE_ROW = (8, 16)
 MODES = {"full": {"rounds": 5, "seconds": 2.0, "pairs": 15, "scale": (10000, 100000)},
          "quick": {"rounds": 1, "seconds": 0.7, "pairs": 3, "scale": (10000, 100000)},
          "smoke": {"rounds": 1, "seconds": 0.3, "pairs": 1, "scale": (200, 2000)}}
@@ -47,7 +49,7 @@ class Bench:
 
     def base(self):
         pki = self.stand.material(2, LEAVES)
-        hosts = {f"h{n}.example.com": n for n in range(2)}
+        hosts = {HOST: [0, 1]}
         config = self.stand.config(pki, 2, hosts)
         return pki, config, self.stand.mix(pki, LEAVES, list(hosts))
 
@@ -68,20 +70,22 @@ class Bench:
                                   (f"unix:{path}", agent.pid), (f"unix:{idle_path}", idle.pid))
                     self.spop_row(f"spop tcp {connections}x{inflight}", connections, inflight, most, above, mix,
                                   (f"127.0.0.1:{port}", agent.pid), (f"127.0.0.1:{idle_port}", idle_tcp.pid))
+                self.spop_row("spop unix %dx%d, 3.1" % NEW_ENGINE_ROW, *NEW_ENGINE_ROW, None, None, mix,
+                              (f"unix:{path}", agent.pid), (f"unix:{idle_path}", idle.pid), engine="new")
 
-    def spop_row(self, name, connections, inflight, most, above, mix, ours, nothing):
+    def spop_row(self, name, connections, inflight, most, above, mix, ours, nothing, engine="old"):
         taken = {"agent": [], "idle": []}
         for _ in range(self.mode["rounds"]):
             for kind, (address, pid) in (("agent", ours), ("idle", nothing)):
                 result = self.stand.load(address, mix, connections=connections, inflight=inflight, pid=pid,
-                                         seconds=self.mode["seconds"], warmup=0.2)
+                                         seconds=self.mode["seconds"], warmup=0.2, engine=engine)
                 self.check(result, f"{name}, {kind}")
                 taken[kind].append(result)
         agent, idle = (min(taken[kind], key=lambda r: r["agent_cpu_us"]) for kind in ("agent", "idle"))
-        limit = most if most else idle["agent_cpu_us"] + above
+        limit = most or (idle["agent_cpu_us"] + above if above else float("inf"))
         calm = min(r["p99_us"] / max(r["p50_us"], 1e-3) for r in taken["agent"])
         good = agent["agent_cpu_us"] <= limit * self.slack and (inflight < 64 or calm <= 4 * self.slack)
-        note = f"<= {most} us" if most else f"<= idle + {above} us"
+        note = f"<= {most} us" if most else f"<= idle + {above} us" if above else "no aim"
         self.add(name, {"us": agent["agent_cpu_us"], "idle_us": idle["agent_cpu_us"],
                         "ratio": agent["agent_cpu_us"] / max(idle["agent_cpu_us"], 1e-3), "rate": agent["rate"],
                         "p50": agent["p50_us"], "p99": agent["p99_us"]},
@@ -97,7 +101,7 @@ class Bench:
             self.check(self.stand.load(f"unix:{path}", mix, count=2000, save_ack=ack), "first requests")
             with self.stand.idle(f"unix:{idle_path}", ack, core=None) as idle:
                 idle.wait_for(idle_path)
-                pairs = haproxy_row.measure(self.stand, pki, LEAVES, "h0.example.com", (path, idle_path), self.mode["pairs"],
+                pairs = haproxy_row.measure(self.stand, pki, LEAVES, HOST, (path, idle_path), self.mode["pairs"],
                                             max(0.7, self.mode["seconds"]))
         ratios = [ours["proxy_cpu_us"] / nothing["proxy_cpu_us"] for ours, nothing in pairs]
         for ours, nothing in pairs:
@@ -114,7 +118,7 @@ class Bench:
 
     def scale_run(self, authorities, hosts, leaves):
         pki = self.stand.material(authorities, leaves)
-        names = {f"h{n}.example.com": n % authorities for n in range(hosts)}
+        names = {f"h{n}.example.com": [n % authorities] for n in range(hosts)}
         config, path, _ = self.stand.config(pki, authorities, names)
         # Leaf n is signed by authority n % authorities, which host n % authorities trusts.
         mix = self.stand.mix(pki, leaves, list(names)[:min(leaves, authorities)])
@@ -151,7 +155,7 @@ class Bench:
 
     def idle_rss(self, threads):
         pki = self.stand.material(2, LEAVES)
-        config, path, _ = self.stand.config(pki, 2, {HOST: 0}, threads=threads)
+        config, path, _ = self.stand.config(pki, 2, {HOST: [0]}, threads=threads)
         with self.stand.agent(config, core=None) as agent:
             agent.wait_for(path)
             return agent.rss_mb()

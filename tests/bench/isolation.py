@@ -11,7 +11,7 @@ import argparse
 import subprocess
 import sys
 
-from stand import Stand, Unfit
+from stand import HOST, Stand, Unfit
 
 KINDS = ["none", "stall", "mute", "deaf", "flood", "rubbish", "spin"]
 OTHERS, RATE, LIMIT_US = 63, 4000, 5000
@@ -55,11 +55,11 @@ def main():
     print(f"1..{len(options.kinds)}", flush=True)
     try:
         pki = stand.material(2, LEAVES)
-        hosts = {f"h{n}.example.com": n for n in range(2)}
+        hosts = {HOST: [0, 1]}
         config, path, port = stand.config(pki, 2, hosts, threads=options.threads, spin=True)
         mix = stand.mix(pki, LEAVES, list(hosts))
         spin_mix = pki / "spin"
-        spin_mix.write_text("deny:policy_timeout h0.example.com GET /spin/1 leaf-0.der\n")
+        spin_mix.write_text(f"deny:policy_timeout {HOST} GET /spin/1 leaf-0.der\n")
         with stand.agent(config, core=None) as agent:
             agent.wait_for(path)
             for number, kind in enumerate(options.kinds, 1):

@@ -25,7 +25,7 @@
 #define EVENTS 128
 
 struct options {
-	const char *address, *mix, *save_ack;
+	const char *address, *mix, *save_ack, *capabilities;
 	unsigned connections, inflight;
 	double seconds, warmup, rate;
 	uint64_t count;
@@ -87,7 +87,7 @@ static void conn_init(struct load *load, struct conn *conn, size_t index)
 		die("out of memory");
 	for (unsigned i = 0; i < inflight; i++)
 		conn->idle[conn->idle_count++] = inflight - 1 - i;
-	conn->fd = peer_shake_hands(load->opt.address);
+	conn->fd = peer_shake_hands(load->opt.address, load->opt.capabilities);
 	if (conn->fd < 0)
 		die("%s: %s", load->opt.address, strerror(errno));
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = index };
@@ -307,22 +307,32 @@ static const struct option long_options[] = {
 	{ "seconds", required_argument, NULL, 's' },	 { "warmup", required_argument, NULL, 'w' },
 	{ "count", required_argument, NULL, 'c' },	 { "rate", required_argument, NULL, 'r' },
 	{ "pid", required_argument, NULL, 'p' },	 { "save-ack", required_argument, NULL, 'o' },
-	{ NULL, 0, NULL, 0 },
+	{ "engine", required_argument, NULL, 'e' },	 { NULL, 0, NULL, 0 },
 };
 
 static const char usage[] =
 	"usage: load --connect unix:PATH|HOST:PORT --mix FILE [--connections 8] [--inflight 64]\n"
 	"            [--seconds 2] [--warmup 0.3] [--count N] [--rate PER_SECOND] [--pid AGENT]\n"
-	"            [--save-ack FILE]";
+	"            [--save-ack FILE] [--engine old|new]";
+
+/* Whether it speaks like HAProxy up to 3.0 or from 3.1 on. */
+static const char *parse_engine(const char *name)
+{
+	if (strcmp(name, "old") != 0 && strcmp(name, "new") != 0)
+		die("%s", usage);
+	return name[0] == 'o' ? CAPABILITIES_OLD : CAPABILITIES_NEW;
+}
 
 static struct options parse_options(int argc, char **argv)
 {
-	struct options opt = { .connections = 8, .inflight = 64, .seconds = 2, .warmup = 0.3 };
+	struct options opt = { .connections = 8, .inflight = 64, .seconds = 2, .warmup = 0.3,
+			       .capabilities = CAPABILITIES_OLD };
 	for (int c; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
 		switch (c) {
 		case 'a': opt.address = optarg; break;
 		case 'm': opt.mix = optarg; break;
 		case 'o': opt.save_ack = optarg; break;
+		case 'e': opt.capabilities = parse_engine(optarg); break;
 		case 'n': opt.connections = (unsigned)strtoul(optarg, NULL, 10); break;
 		case 'i': opt.inflight = (unsigned)strtoul(optarg, NULL, 10); break;
 		case 'c': opt.count = strtoull(optarg, NULL, 10); break;

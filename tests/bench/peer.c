@@ -132,14 +132,14 @@ static void put_frame_size(struct buf *out)
 	buf_varint(out, FRAME_SIZE);
 }
 
-void peer_put_hello(struct buf *out)
+void peer_put_hello(struct buf *out, const char *capabilities)
 {
 	size_t at = peer_begin_frame(out, FRAME_HELLO);
 	buf_u8(out, 0);
 	buf_u8(out, 0);
 	put_key_string(out, "supported-versions", "2.0");
 	put_frame_size(out);
-	put_key_string(out, "capabilities", "pipelining");
+	put_key_string(out, "capabilities", capabilities);
 	put_key_string(out, "engine-id", "967d3b24-4619-407a-8c40-e0406ef25fd6");
 	peer_end_frame(out, at);
 }
@@ -168,7 +168,7 @@ static bool read_all(int fd, uint8_t *into, size_t len)
 	return true;
 }
 
-int peer_shake_hands(const char *text)
+int peer_shake_hands(const char *text, const char *capabilities)
 {
 	uint8_t storage[512], answer[FRAME_SIZE];
 	struct buf hello = buf_fixed(storage, sizeof(storage));
@@ -177,7 +177,7 @@ int peer_shake_hands(const char *text)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){ .tv_sec = 5 },
 		   sizeof(struct timeval));
-	peer_put_hello(&hello);
+	peer_put_hello(&hello, capabilities);
 	bool good = write(fd, hello.ptr, hello.len) == (ssize_t)hello.len && read_all(fd, answer, 4);
 	struct reader head = reader_of(slice_of(answer, 4));
 	uint32_t len = reader_u32(&head);

@@ -36,8 +36,12 @@ void peer_no_delay(int fd); /* does nothing on a unix socket */
 /* A listening, non-blocking socket; ends the process when the system refuses. */
 int peer_listen(const char *address);
 
-/* Appends HAProxy's HELLO (spoe.md 1.11), respectively the agent's answer. */
-void peer_put_hello(struct buf *out);
+/* What HAProxy's SPOE engine offers: up to 3.0, and from 3.1 on, whose unread answers an agent has to bound. */
+#define CAPABILITIES_OLD "pipelining,async"
+#define CAPABILITIES_NEW "pipelining"
+
+/* Appends HAProxy's HELLO, respectively the agent's answer. */
+void peer_put_hello(struct buf *out, const char *capabilities);
 void peer_put_agent_hello(struct buf *out);
 
 /* Appends type, flags FIN and a length to be patched; returns the offset for peer_end_frame. */
@@ -45,7 +49,7 @@ size_t peer_begin_frame(struct buf *out, uint8_t type);
 void peer_end_frame(struct buf *out, size_t at);
 
 /* Connects (blocking), says HELLO and reads the agent's; -1 when it isn't one. */
-int peer_shake_hands(const char *address);
+int peer_shake_hands(const char *address, const char *capabilities);
 
 /* CPU time that a process has used, in nanoseconds; 0 when pid is 0 or gone. */
 int64_t peer_cpu_ns(pid_t pid);

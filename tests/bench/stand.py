@@ -133,7 +133,7 @@ class Stand:
         return path
 
     def config(self, pki, authorities, hosts, threads=1, spin=False, extra=""):
-        """Writes a configuration; hosts maps names to authority numbers. Returns (file, unix socket, TCP port)."""
+        """Writes a configuration; hosts maps names to lists of authority numbers. Returns (file, unix socket, TCP port)."""
         self.count += 1
         folder = self.folder / f"agent-{self.count}"
         folder.mkdir()
@@ -145,7 +145,9 @@ class Stand:
                  f"    control = {{ 'unix:{folder}/control.sock' }} }},", "  authorities = {"]
         lines += [f"    a{n} = {{ certificates = '{pki}/ca-{n}.pem' }}," for n in range(authorities)]
         lines += ["  },", "  hosts = {"]
-        lines += [f"    ['{name}'] = {{ authorities = {{ 'a{number}' }} }}," for name, number in hosts.items()]
+        for name, numbers in hosts.items():
+            trusted = ", ".join(f"'a{number}'" for number in numbers)
+            lines.append(f"    ['{name}'] = {{ authorities = {{ {trusted} }} }},")
         lines += ["  },", "  workers = {", "    { name = 'bench', script = 'worker.lua', routes = { '*/bench/*' } },"]
         if spin:
             lines.append("    { name = 'spin', script = 'spin.lua', routes = { '*/spin/*' } },")
