@@ -9,7 +9,7 @@
 #include "io/loop_ev.h"
 
 #define SPARE_COUNT 8
-#define SPARE_ROOM 65536u
+#define SPARE_ROOM (256u * 1024)
 /* A task that queues itself again at every end must not keep the loop from polling. */
 #define END_MAX 16384
 
