@@ -33,13 +33,14 @@ SOURCES  := $(sort $(wildcard agent/*.c agent/*/*.c))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY  := $(BUILD)/libmtlsguard.a
 PROGRAM  := $(BUILD)/mtlsguard
+DOCUMENTS := $(addprefix $(BUILD)/,mtlsguard.1 mtlsguard.lua.5 mtlsguard.lua.example)
 UNIT     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test_*.c))
 SCENARIO := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/scenario/test_*.c))
 FUZZ     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 TESTLIB  := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/lib/*.c))
 TESTS    := $(UNIT) $(SCENARIO) $(FUZZ)
 
-.PHONY: help all deps check test e2e bench fuzz cover lint format install demo clean tests floors
+.PHONY: help all deps man check test e2e bench fuzz cover lint format install demo clean tests floors
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -56,12 +57,18 @@ $(BUILD)/agent/%.o: agent/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -c $< -o $@
 
-$(LIBRARY): $(filter-out $(BUILD)/agent/main.o,$(OBJECTS))
+$(LIBRARY): $(filter-out $(BUILD)/agent/main.o $(BUILD)/agent/doc_main.o,$(OBJECTS))
 	@rm -f $@
 	ar rcs $@ $^
 
 $(PROGRAM): $(BUILD)/agent/main.o $(LIBRARY)
 	$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
+
+$(BUILD)/doc: $(BUILD)/agent/doc_main.o $(LIBRARY)
+	$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
+
+$(DOCUMENTS): $(BUILD)/%: $(BUILD)/doc
+	$(BUILD)/doc $* > $@
 
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
@@ -78,6 +85,8 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(TE
 	$(CC) $(LDFLAGS_ALL) $^ -lcmocka $(PKG_LIBS) -o $@
 
 tests: $(PROGRAM) $(TESTS)
+
+man: $(DOCUMENTS) ## write the man pages and the annotated example
 
 floors: ## check who includes whom, lengths of files and functions
 	@$(PYTHON) tests/check/floors.py
@@ -109,8 +118,11 @@ lint: floors ## static checks: clang's warnings and analyzer, shellcheck where i
 format: ## lay the C sources out (clang-format, kernel style)
 	clang-format -i $(wildcard agent/*.[ch] agent/*/*.[ch] tests/*/*.[ch] tests/unit/*/*.c)
 
-install: $(PROGRAM) ## install the agent, man page, examples and HAProxy files under $(DESTDIR)$(PREFIX)
+install: $(PROGRAM) $(DOCUMENTS) ## install the agent, man pages, examples and HAProxy files under $(DESTDIR)$(PREFIX)
 	install -Dm755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/mtlsguard
+	install -Dm644 $(BUILD)/mtlsguard.1 $(DESTDIR)$(PREFIX)/share/man/man1/mtlsguard.1
+	install -Dm644 $(BUILD)/mtlsguard.lua.5 $(DESTDIR)$(PREFIX)/share/man/man5/mtlsguard.lua.5
+	install -Dm644 $(BUILD)/mtlsguard.lua.example $(DESTDIR)$(PREFIX)/share/mtlsguard/mtlsguard.lua.example
 	install -d $(DESTDIR)$(PREFIX)/share/mtlsguard/haproxy $(DESTDIR)$(PREFIX)/share/mtlsguard/lua
 	cp -R haproxy-conf/. $(DESTDIR)$(PREFIX)/share/mtlsguard/haproxy/
 	cp -R lua/. $(DESTDIR)$(PREFIX)/share/mtlsguard/lua/
