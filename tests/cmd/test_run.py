@@ -235,10 +235,9 @@ def test_second_signal():
     connection.ask()
     agent.signal(signal.SIGTERM)
     agent.wait_log("draining")
-    start = time.monotonic()
     agent.signal(signal.SIGINT)
     agent.ended()
-    assert time.monotonic() - start < 1
+    contains(agent.log(), "ended before 1 connection")
     assert not (agent.path.parent / "control.sock").exists()
 
 
