@@ -84,7 +84,7 @@ $(BUILD)/tests/scenario/%: $(BUILD)/tests/scenario/%.o $(TESTLIB) $(LIBRARY)
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(TESTLIB) $(LIBRARY)
 	$(CC) $(LDFLAGS_ALL) $^ -lcmocka $(PKG_LIBS) -o $@
 
-tests: $(PROGRAM) $(TESTS)
+tests: $(PROGRAM) $(DOCUMENTS) $(TESTS)
 
 man: $(DOCUMENTS) ## write the man pages and the annotated example
 

@@ -22,12 +22,12 @@ static const struct page pages[] = {
 	{ "drain", cmd_drain },
 };
 
-/* What --help prints, in the font of a terminal (man(7): "\" and a leading "." or "'" are roff's own). */
+/* What --help prints, line by line (man(7): "\" and a leading "." or "'" are roff's own). */
 static void put_preformatted(FILE *out, const char *text)
 {
 	bool start = true;
 
-	fputs(".nf\n.ft CW\n", out);
+	fputs(".EX\n", out);
 	for (; *text; text++) {
 		if (start && (*text == '.' || *text == '\''))
 			fputs("\\&", out);
@@ -39,7 +39,7 @@ static void put_preformatted(FILE *out, const char *text)
 			fputc(*text, out);
 		start = *text == '\n';
 	}
-	fputs(".ft R\n.fi\n", out);
+	fputs(".EE\n", out);
 }
 
 static char *help_of(const struct page *page)
