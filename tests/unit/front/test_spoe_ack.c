@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "front/spoe_ack.h"
+#include "lib/bytes.h"
+#include "lib/spop_peer.h"
+
+static struct verdict full(enum verdict_kind kind)
+{
+	return (struct verdict){
+		.kind = kind, .reason = REASON_ALLOWED, .status = 200,
+		.id = SLICE_LIT("0123456789abcdef01234567"),
+		.body = SLICE_LIT("{}\n"), .content_type = SLICE_LIT("application/json"),
+		.location = SLICE_LIT("https://example.com/"),
+		.req_del = { .parts = { SLICE_LIT("\x01" "a"), SLICE_LIT("\x02" "bc") }, .count = 2 },
+		.req_set = { .parts = { SLICE_LIT("\x01" "x" "\x02" "yz") }, .count = 1 },
+		.res_del = { .parts = { SLICE_LIT("\x06" "server") }, .count = 1 },
+		.res_set = { .parts = { SLICE_LIT("\x01" "r" "\x00"), SLICE_LIT("\x01" "s" "\x01" "t") },
+			     .count = 2 },
+		.client_cert = true, .until = 1780000030,
+		.cn = SLICE_LIT("alice"), .serial = SLICE_LIT("0A"), .fingerprint = SLICE_LIT("ff00"),
+		.subject = SLICE_LIT("CN=alice"), .issuer = SLICE_LIT("CN=ca"),
+		.verified = SLICE_LIT("SUCCESS"),
+	};
+}
+
+static const struct spoe_ids ids = { 5, 300 };
+
+/* The frame, which the next call overwrites. */
+static struct spop_frame encoded(const struct verdict *verdict, size_t max, enum err wanted)
+{
+	static struct buf out;
+	struct slice left;
+	struct spop_frame frame = { 0 };
+
+	buf_reset(&out);
+	buf_str(&out, "before");
+	assert_int_equal(spoe_ack_encode(&out, &ids, verdict, max), wanted);
+	assert_true(out.len - 6 <= max);
+	if (wanted) {
+		assert_int_equal(out.len, 6);
+		return frame;
+	}
+	left = slice_sub(buf_slice(&out), 6, out.len);
+	assert_true(peer_next(&left, &frame));
+	assert_int_equal(left.len, 0);
+	assert_int_equal(frame.type, SPOP_ACK);
+	assert_int_equal(frame.stream_id, 5);
+	assert_int_equal(frame.frame_id, 300);
+	return frame;
+}
+
+static void assert_blob(const struct spop_frame *ack, const char *name, struct slice wanted)
+{
+	const struct value *value = peer_var(ack, name);
+
+	assert_non_null(value);
+	assert_int_equal(value->kind, VALUE_BINARY);
+	assert_bytes(value->bytes, wanted);
+}
+
+static void every_variable_has_its_type(void **state)
+{
+	struct verdict verdict = full(VERDICT_ALLOW);
+	struct spop_frame ack = encoded(&verdict, 16316, ERR_OK);
+
+	(void)state;
+	assert_int_equal(peer_actions(&ack), 19);
+	assert_string_equal(peer_text(&ack, "verdict"), "allow");
+	assert_int_equal(peer_var(&ack, "status")->kind, VALUE_UINT);
+	assert_string_equal(peer_text(&ack, "status"), "200");
+	assert_string_equal(peer_text(&ack, "reason"), "allowed");
+	assert_string_equal(peer_text(&ack, "id"), "0123456789abcdef01234567");
+	assert_string_equal(peer_text(&ack, "body"), "{}\n");
+	assert_string_equal(peer_text(&ack, "content_type"), "application/json");
+	assert_string_equal(peer_text(&ack, "location"), "https://example.com/");
+	assert_blob(&ack, "req_del", SLICE_LIT("\x01" "a" "\x02" "bc" "\0"));
+	assert_blob(&ack, "req_headers", SLICE_LIT("\x01" "x" "\x02" "yz" "\0\0"));
+	assert_blob(&ack, "res_del", SLICE_LIT("\x06" "server" "\0"));
+	assert_blob(&ack, "res_headers", SLICE_LIT("\x01" "r" "\0" "\x01" "s" "\x01" "t" "\0\0"));
+	assert_string_equal(peer_text(&ack, "client_cert"), "true");
+	assert_int_equal(peer_var(&ack, "client_cert")->kind, VALUE_BOOL);
+	assert_int_equal(peer_var(&ack, "until")->kind, VALUE_INT);
+	assert_string_equal(peer_text(&ack, "until"), "1780000030");
+	assert_string_equal(peer_text(&ack, "cn"), "alice");
+	assert_string_equal(peer_text(&ack, "serial"), "0A");
+	assert_string_equal(peer_text(&ack, "fingerprint"), "ff00");
+	assert_string_equal(peer_text(&ack, "subject"), "CN=alice");
+	assert_string_equal(peer_text(&ack, "issuer"), "CN=ca");
+	assert_string_equal(peer_text(&ack, "verified"), "SUCCESS");
+}
+
+static void empty_values_are_left_out(void **state)
+{
+	struct verdict verdict = { .kind = VERDICT_DENY, .reason = REASON_HOST_UNKNOWN, .status = 403 };
+	struct spop_frame ack = encoded(&verdict, 16316, ERR_OK);
+
+	(void)state;
+	assert_int_equal(peer_actions(&ack), 3);
+	assert_null(peer_var(&ack, "client_cert"));
+	assert_null(peer_var(&ack, "until"));
+}
+
+static size_t size_of(const struct verdict *verdict)
+{
+	struct buf out = buf_capped(0);
+	size_t size;
+
+	assert_int_equal(spoe_ack_encode(&out, &ids, verdict, SIZE_MAX), ERR_OK);
+	size = out.len;
+	buf_fini(&out);
+	return size;
+}
+
+static void variables_for_logs_go_first(void **state)
+{
+	struct verdict verdict = full(VERDICT_ALLOW);
+	size_t size = size_of(&verdict);
+	struct spop_frame ack = encoded(&verdict, size - 1, ERR_OK);
+
+	(void)state;
+	assert_null(peer_var(&ack, "cn"));
+	assert_null(peer_var(&ack, "verified"));
+	assert_non_null(peer_var(&ack, "until"));
+	assert_blob(&ack, "req_headers", SLICE_LIT("\x01" "x" "\x02" "yz" "\0\0"));
+}
+
+static void an_allow_or_response_that_does_not_fit_is_an_error(void **state)
+{
+	struct verdict bare = full(VERDICT_ALLOW), verdict = bare;
+	size_t size;
+
+	(void)state;
+	bare.cn = bare.serial = bare.fingerprint = bare.subject = bare.issuer = bare.verified = SLICE_EMPTY;
+	size = size_of(&bare);
+	encoded(&verdict, size, ERR_OK);
+	encoded(&verdict, size - 1, ERR_LIMIT);
+	verdict.kind = VERDICT_RESPOND;
+	encoded(&verdict, size - 1, ERR_LIMIT);
+}
+
+static void a_deny_loses_its_body_and_keeps_its_reason(void **state)
+{
+	struct verdict verdict = full(VERDICT_DENY);
+	struct spop_frame ack = encoded(&verdict, 192, ERR_OK);
+
+	(void)state;
+	assert_int_equal(peer_actions(&ack), 4);
+	assert_string_equal(peer_text(&ack, "verdict"), "deny");
+	assert_string_equal(peer_text(&ack, "id"), "0123456789abcdef01234567");
+}
+
+static void the_longest_deny_fits_the_smallest_frame(void **state)
+{
+	struct spoe_ids longest = { UINT64_MAX, UINT64_MAX };
+	struct verdict verdict = full(VERDICT_DENY);
+	struct buf out = buf_capped(0);
+
+	(void)state;
+	for (enum reason reason = 0; reason < REASON_COUNT; reason++) {
+		verdict.reason = reason;
+		verdict.status = 503;
+		assert_int_equal(spoe_ack_encode(&out, &longest, &verdict, 256 - 64), ERR_OK);
+	}
+	buf_fini(&out);
+}
+
+static void a_full_buffer_is_an_error_and_not_half_a_frame(void **state)
+{
+	uint8_t room[600];
+	struct verdict verdict = full(VERDICT_DENY);
+
+	(void)state;
+	for (size_t size = 0; size < size_of(&verdict); size++) {
+		struct buf out = buf_fixed(room, size);
+
+		assert_int_equal(spoe_ack_encode(&out, &ids, &verdict, 16316), ERR_LIMIT);
+		assert_int_equal(out.len, 0);
+		assert_int_equal(buf_err(&out), ERR_LIMIT);
+	}
+}
+
+static void nothing_is_one_action(void **state)
+{
+	struct buf out = buf_capped(0);
+	struct slice left;
+	struct spop_frame ack;
+
+	(void)state;
+	spoe_ack_nothing(&out, &ids);
+	assert_bytes(buf_slice(&out), bytes("00 00 00 13 67 00 00 00 01 05 fc 03"
+					    "02 02 02 07 \"nothing\""));
+	left = buf_slice(&out);
+	assert_true(peer_next(&left, &ack));
+	assert_int_equal(peer_actions(&ack), 1);
+	buf_fini(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_allow_or_response_that_does_not_fit_is_an_error),
+		cmocka_unit_test(a_full_buffer_is_an_error_and_not_half_a_frame),
+		cmocka_unit_test(a_deny_loses_its_body_and_keeps_its_reason),
+		cmocka_unit_test(the_longest_deny_fits_the_smallest_frame),
+		cmocka_unit_test(variables_for_logs_go_first),
+		cmocka_unit_test(empty_values_are_left_out),
+		cmocka_unit_test(every_variable_has_its_type),
+		cmocka_unit_test(nothing_is_one_action),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
