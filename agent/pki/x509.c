@@ -9,8 +9,10 @@
 #include <openssl/x509v3.h>
 
 #include "base/text.h"
+#include "pki/der.h"
 
-/* d2i takes BER around the signed part; a certificate has one encoding, or its hash means nothing. */
+/* d2i takes BER around the signed part; a certificate has one encoding, or its hash means nothing.
+ * What is signed nobody but its issuer can write another way. */
 static bool is_canonical(const X509 *x509, struct slice der)
 {
 	unsigned char *again = NULL;
@@ -24,9 +26,10 @@ static bool is_canonical(const X509 *x509, struct slice der)
 struct x509_st *x509_decode(struct slice der)
 {
 	const unsigned char *p = der.ptr;
+	struct slice issuer, subject;
 	X509 *x509;
 
-	if (der.len == 0 || der.len > X509_DER_MAX)
+	if (der.len > X509_DER_MAX || der_names(der, &issuer, &subject))
 		return NULL;
 	x509 = d2i_X509(NULL, &p, (long)der.len);
 	if (x509 && (p != der.ptr + der.len || !is_canonical(x509, der))) {

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <openssl/x509.h>
+
 #include "base/buf.h"
 #include "lib/certs.h"
 #include "lib/trusts.h"
@@ -267,6 +269,23 @@ static void refuses_weak_keys_and_digests(void **state)
 	trust_unref(weak_trust);
 	certs_free(leaf);
 	certs_free(weak);
+}
+
+/* A key of an algorithm that nobody knows in the place of the EC key. */
+static void set_unknown_key(X509 *x509, void *arg)
+{
+	uint8_t *octets = calloc(1, 32);
+
+	(void)arg;
+	assert_int_equal(X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(x509),
+			 OBJ_txt2obj("1.3.6.1.4.1.55555.1.1", 1), V_ASN1_UNDEF, NULL, octets, 32), 1);
+}
+
+static void refuses_unknown_keys(void **state)
+{
+	(void)state;
+	assert_int_equal(error_of(&(struct certs_spec){ .subject = "/CN=leaf", .issuer = root,
+		.tweak = set_unknown_key }), 66);
 }
 
 static void refuses_md5(void **state)
@@ -544,6 +563,7 @@ int main(void)
 		cmocka_unit_test(refuses_malformed_extensions),
 		cmocka_unit_test(refuses_odd_serials),
 		cmocka_unit_test(refuses_weak_keys_and_digests),
+		cmocka_unit_test(refuses_unknown_keys),
 		cmocka_unit_test(refuses_md5),
 		cmocka_unit_test(takes_every_kind_of_key),
 		cmocka_unit_test(refuses_issuers_that_are_no_ca),
