@@ -1,0 +1,1 @@
+return { a = env "PATH", b = include "*.lua", c = secret "x" }

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "core/hosts.h"
+
+/* All that matches, best first, as "3 1 0". */
+static void matches(const struct host_index *index, const char *host, const char *wanted)
+{
+	struct host_walk walk = { .host = slice_str(host) };
+	char found[128] = "";
+	size_t value;
+
+	while (host_index_next(index, &walk, &value))
+		snprintf(found + strlen(found), sizeof(found) - strlen(found), "%s%zu",
+			 found[0] ? " " : "", value);
+	if (strcmp(found, wanted))
+		fail_msg("%s: \"%s\", not \"%s\"", host, found, wanted);
+	assert_false(host_index_next(index, &walk, &value));
+}
+
+static struct host_index *index_of(const char *const *patterns)
+{
+	struct host_index *index = host_index_new();
+
+	for (size_t i = 0; patterns[i]; i++) {
+		size_t number = i;
+
+		assert_int_equal(host_index_put(index, slice_str(patterns[i]), &number), ERR_OK);
+	}
+	return index;
+}
+
+static void empty(void **state)
+{
+	static const char *const none[] = { NULL };
+	struct host_index *index = index_of(none);
+
+	(void)state;
+	matches(index, "a", "");
+	matches(index, "", "");
+	host_index_free(index);
+	host_index_free(NULL);
+}
+
+static void no_match(void **state)
+{
+	static const char *const patterns[] = { "a.example", "*.b.example", NULL };
+	struct host_index *index = index_of(patterns);
+
+	(void)state;
+	matches(index, "b.example", "");
+	matches(index, "xb.example", "");
+	matches(index, "x.a.example", "");
+	matches(index, "example", "");
+	matches(index, "a.example.", "");
+	matches(index, ".b.example", "1");
+	matches(index, "b.example.b", "");
+	host_index_free(index);
+}
+
+static void longest_wins(void **state)
+{
+	static const char *const patterns[] = { "*", "*.example", "*.b.example", "a.b.example",
+						"*b.example", "*a.b.example", NULL };
+	struct host_index *index = index_of(patterns);
+
+	(void)state;
+	matches(index, "a.b.example", "3 5 2 4 1 0");
+	matches(index, "x.a.b.example", "5 2 4 1 0");
+	matches(index, "b.example", "4 1 0");
+	matches(index, "c.b.example", "2 4 1 0");
+	matches(index, "c.example", "1 0");
+	matches(index, "cb.example", "1 0");
+	matches(index, "example", "0");
+	matches(index, "[::1]", "0");
+	host_index_free(index);
+}
+
+static void twice(void **state)
+{
+	static const char *const patterns[] = { "a", "*.a", "*a", "*", NULL };
+	struct host_index *index = index_of(patterns);
+
+	(void)state;
+	for (size_t i = 0; patterns[i]; i++) {
+		size_t number = 99;
+
+		assert_int_equal(host_index_put(index, slice_str(patterns[i]), &number), ERR_DUPLICATE);
+		assert_int_equal(number, i);
+	}
+	host_index_free(index);
+}
+
+static void many(void **state)
+{
+	enum { COUNT = 20000 };
+	struct host_index *index = host_index_new();
+	char (*names)[32] = calloc(COUNT, sizeof(*names));
+
+	(void)state;
+	assert_non_null(names);
+	for (size_t i = 0; i < COUNT; i++) {
+		size_t number = i;
+
+		snprintf(names[i], sizeof(names[i]), "%sh%zu.example", i % 2 ? "*." : "", i);
+		assert_int_equal(host_index_put(index, slice_str(names[i]), &number), ERR_OK);
+	}
+	matches(index, "h19998.example", "19998");
+	matches(index, "x.h19999.example", "19999");
+	matches(index, "h19999.example", "");
+	host_index_free(index);
+	free(names);
+}
+
+static void bad_patterns(void **state)
+{
+	static const char *const bad[] = { "", "*.", "**", "*.*", "a.*", "a*b", "*.a*", "a:1", "a.", "*.a.",
+					   "a..b", "a b", "*.[::1]", "\xc3\xa9", "a/b", "**.a" };
+	const char *why;
+	char *out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		why = NULL;
+		assert_int_equal(host_pattern_read(slice_str(bad[i]), true, &out, &why), ERR_FORMAT);
+		assert_non_null(why);
+	}
+	assert_int_equal(host_pattern_read(SLICE_LIT("*a"), false, &out, &why), ERR_FORMAT);
+}
+
+static void good_patterns(void **state)
+{
+	static const char *const good[][2] = { { "*", "*" }, { "A.Example", "a.example" }, { "*.B", "*.b" },
+					       { "*C.d", "*c.d" }, { "[::A]", "[::a]" } };
+	const char *why;
+	char *out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(host_pattern_read(slice_str(good[i][0]), true, &out, &why), ERR_OK);
+		assert_string_equal(out, good[i][1]);
+		free(out);
+	}
+}
+
+static void meetings(void **state)
+{
+	static const struct { const char *a, *b; bool meet; } pairs[] = {
+		{ "a", "b", false }, { "a", "a", true }, { "*", "a", true }, { "*.b", "*", true },
+		{ "*.b", "b", false }, { "*b", "b", true }, { "*.b", "a.b", true }, { "*.b", "ab", false },
+		{ "*b", "ab", false }, { "*.b", "*.a.b", true }, { "*.b", "*.c", false }, { "*b", "*.x.b", true },
+		{ "*.ab", "*.b", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		struct slice a = slice_str(pairs[i].a), b = slice_str(pairs[i].b);
+
+		assert_int_equal(host_patterns_meet(a, b), pairs[i].meet);
+		assert_int_equal(host_patterns_meet(b, a), pairs[i].meet);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(empty), cmocka_unit_test(no_match), cmocka_unit_test(longest_wins),
+		cmocka_unit_test(twice), cmocka_unit_test(many), cmocka_unit_test(bad_patterns),
+		cmocka_unit_test(good_patterns), cmocka_unit_test(meetings),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
