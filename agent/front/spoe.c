@@ -75,8 +75,10 @@ void spoe_sent(struct spoe_session *session, size_t size)
 {
 	metric_add(&session->shared->stats->frames_out, 1);
 	metric_add(&session->shared->stats->bytes_out, size);
-	if (session->draining)
-		session->close_at = session->now + SPOE_DRAIN_NS;
+	if (!session->draining)
+		return;
+	session->close_at = session->now + SPOE_DRAIN_NS;
+	session->quiet_at = session->now + SPOE_QUIET_NS;
 }
 
 void spoe_fail(struct spoe_session *session, enum spop_status status, const char *what)
@@ -262,11 +264,21 @@ static bool is_idle(const struct spoe_session *session)
 	       session->partial_until == INT64_MAX;
 }
 
-/* HAProxy closes an idle connection when it is told to; what it has asked meanwhile is still decided. */
+/* When a draining session may say goodbye, if nothing comes until then. */
+static int64_t goodbye_at(const struct spoe_session *session)
+{
+	return session->quiet_at < session->goodbye_until ? session->quiet_at : session->goodbye_until;
+}
+
+/*
+ * HAProxy closes an idle connection when it is told to. From 3.1 on a question
+ * that crosses the DISCONNECT hangs for the whole processing timeout, so it is
+ * told only after a pause: health checks have sent its questions elsewhere then.
+ */
 static void drain_step(struct spoe_session *session)
 {
 	if (!session->draining || session->said_goodbye || !session->asked ||
-	    session->phase != SPOE_OPEN || !is_idle(session))
+	    session->phase != SPOE_OPEN || !is_idle(session) || session->now < goodbye_at(session))
 		return;
 	session->said_goodbye = true;
 	say_goodbye(session, SPOP_NORMAL);
@@ -330,6 +342,8 @@ int64_t spoe_deadline(const struct spoe_session *session)
 	int64_t at = sooner(sooner(session->hello_until, session->partial_until),
 			    sooner(session->fragments_until, session->close_at));
 
+	if (session->draining && !session->said_goodbye && is_idle(session))
+		at = sooner(at, goodbye_at(session));
 	/* Requests have the same deadline behind their start, so the first to come is the first to go. */
 	if (session->pending)
 		at = sooner(at, session->pending->req.deadline_ns + SPOE_LATE_NS);
@@ -387,5 +401,7 @@ void spoe_drain(struct spoe_session *session)
 	session->draining = true;
 	session->asked |= session->phase == SPOE_OPEN;
 	session->close_at = session->now + SPOE_DRAIN_NS;
+	session->quiet_at = session->now + SPOE_QUIET_NS;
+	session->goodbye_until = session->now + SPOE_DRAIN_NS;
 	drain_step(session);
 }

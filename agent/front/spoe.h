@@ -67,6 +67,7 @@ struct spoe_hooks {
 #define SPOE_PARTIAL_NS INT64_C(5000000000) /* for the rest of a frame, or of a fragmented message */
 #define SPOE_BLOCKED_NS INT64_C(10000000000) /* for the peer to read something, while output waits */
 #define SPOE_LINGER_NS INT64_C(1000000000)   /* for the peer to close first */
+#define SPOE_QUIET_NS INT64_C(200000000)     /* without a question, before a draining session says goodbye */
 #define SPOE_DRAIN_NS INT64_C(2000000000)    /* after the last answer of a draining session */
 #define SPOE_LATE_NS INT64_C(20000000)	     /* a policy has this long to notice its own deadline */
 

@@ -49,6 +49,7 @@ struct spoe_session {
 
 	/* Deadlines; INT64_MAX: none. */
 	int64_t hello_until, partial_until, fragments_until, close_at;
+	int64_t quiet_at, goodbye_until; /* while draining: no question came until; a goodbye comes in any case */
 };
 
 /* Ends the session with a DISCONNECT frame. */
