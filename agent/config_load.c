@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_load.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -64,6 +65,8 @@ enum err config_load(const char *path, struct diag_list *diag, struct config **o
 	if (!err)
 		err = config_build(&doc->root, path, diag, out);
 	tree_doc_free(doc);
+	/* The values of a large configuration take several times what is kept of them. */
+	malloc_trim(0);
 	sort_from(diag, first);
 	return err;
 }

@@ -119,9 +119,11 @@ static bool read_decimal(struct slice text, uint8_t *out, size_t *len)
 			return false;
 	}
 	octets = without_zeros(slice_of(number, sizeof(number)));
-	memcpy(out, octets.ptr, octets.len);
 	*len = octets.len;
-	return octets.len > 0;
+	if (octets.len == 0)
+		return false;
+	memcpy(out, octets.ptr, octets.len);
+	return true;
 }
 
 static bool has_only_digits(struct slice text)

@@ -63,8 +63,9 @@ static void read_host_authority(struct config_build *build, const struct config_
 
 	if (!config_is_text(build, at, &name))
 		return;
-	found = bsearch(name.ptr, config->authorities, config->authority_count,
-			sizeof(*config->authorities), compare_names);
+	found = config->authority_count ?
+			bsearch(name.ptr, config->authorities, config->authority_count,
+				sizeof(*config->authorities), compare_names) : NULL;
 	if (!found) {
 		fault_authority(build, at, name);
 		return;
