@@ -74,6 +74,13 @@ void request_init(struct request *req, struct arena *arena);
  */
 enum err request_set_arg(struct request *req, struct slice name, struct value value) MUST_USE;
 
+/*
+ * The same for a front that decodes in place: *out is where the value of this
+ * argument goes, to be filled at once with anything but VALUE_NOT_SENT. Left
+ * alone when there is an error.
+ */
+enum err request_arg_slot(struct request *req, struct slice name, struct value **out) MUST_USE;
+
 /* The argument as text or bytes; empty unless TEXT or BINARY was sent. */
 static inline struct slice request_bytes(const struct request *req, enum arg arg)
 {

@@ -142,12 +142,11 @@ static void spoil(struct reading *reading, enum reason reason, const char *why)
 static void read_args(struct reader *r, unsigned count, struct request *req, struct reading *reading)
 {
 	for (unsigned i = 0; i < count && !reader_err(r); i++) {
-		struct slice name;
-		struct value value;
-		enum err err;
+		struct slice name = reader_varstr(r);
+		struct value ignored, *slot = &ignored;
+		enum err err = request_arg_slot(req, name, &slot);
 
-		spop_arg_decode(r, &name, &value);
-		err = request_set_arg(req, name, value);
+		spop_value_decode(r, slot);
 		if (err == ERR_DUPLICATE)
 			spoil(reading, REASON_BAD_REQUEST, "an argument was sent twice");
 		else if (err)
