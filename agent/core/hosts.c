@@ -4,14 +4,14 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-/* Keys are compared as a whole, not as the bytes of a struct. */
-#define HASH_KEYCMP(a, b, len) key_differs(a, b)
-#include <uthash.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "core/canon.h"
+
+#define FIRST_SLOTS 16
 
 enum pattern_kind { PATTERN_EXACT, PATTERN_BELOW, PATTERN_WITHIN, PATTERN_ANY, PATTERN_KIND_COUNT };
 
@@ -20,52 +20,57 @@ struct key {
 	enum pattern_kind kind;
 };
 
-struct entry {
-	struct key key;
-	size_t value;
-	UT_hash_handle hh;
+/*
+ * With a hundred thousand hosts a lookup costs what it misses in the caches:
+ * one slot, then one record with the name behind it. Half of the slots at most
+ * are taken, and a lookup goes on to the next one until it meets a free one.
+ */
+struct slot {
+	uint32_t hash;
+	uint32_t record; /* its place in records, plus 1; 0: free */
+};
+
+struct record {
+	uint32_t value;
+	uint16_t len;
+	uint8_t kind;
 };
 
 struct host_index {
-	struct entry *table;
+	struct slot *slots;
+	size_t slot_count, used; /* a power of two */
+	struct buf records;
 	size_t count[PATTERN_KIND_COUNT];
 	size_t longest; /* name of a wildcard */
 	uint64_t seed;
 };
 
-static int key_differs(const void *a, const void *b)
-{
-	const struct key *x = a, *y = b;
-
-	return x->kind != y->kind || !slice_eq(x->name, y->name);
-}
-
-static unsigned hash_key(const struct host_index *index, const struct key *key)
+static uint32_t hash_key(const struct host_index *index, const struct key *key)
 {
 	uint64_t hash = XXH3_64bits_withSeed(key->name.ptr, key->name.len, index->seed + key->kind);
 
-	return (unsigned)(hash ^ hash >> 32);
+	return (uint32_t)(hash ^ hash >> 32);
 }
 
 struct host_index *host_index_new(void)
 {
 	struct host_index *index = mem_new(sizeof(*index));
 
+	/* Clients pick what is looked up: an unknown seed keeps them from picking one run of slots. */
 	if (getrandom(&index->seed, sizeof(index->seed), 0) != (ssize_t)sizeof(index->seed))
 		abort();
+	index->records = buf_capped(0);
+	index->slot_count = FIRST_SLOTS;
+	index->slots = mem_array(index->slot_count, sizeof(*index->slots));
 	return index;
 }
 
 void host_index_free(struct host_index *index)
 {
-	struct entry *entry, *next;
-
 	if (!index)
 		return;
-	HASH_ITER(hh, index->table, entry, next) {
-		HASH_DEL(index->table, entry);
-		free(entry);
-	}
+	buf_fini(&index->records);
+	free(index->slots);
 	free(index);
 }
 
@@ -80,32 +85,80 @@ static struct key key_of(struct slice pattern)
 	return (struct key){ pattern, PATTERN_EXACT };
 }
 
-static struct entry *find(const struct host_index *index, const struct key *key)
+static struct record record_at(const struct host_index *index, const struct slot *slot)
 {
-	struct entry *entry;
+	struct record record;
+
+	memcpy(&record, index->records.ptr + slot->record - 1, sizeof(record));
+	return record;
+}
+
+static bool is_key(const struct host_index *index, const struct slot *slot, const struct key *key)
+{
+	struct record record = record_at(index, slot);
+
+	return record.kind == key->kind && record.len == key->name.len &&
+	       (record.len == 0 || memcmp(index->records.ptr + slot->record - 1 + sizeof(record),
+					  key->name.ptr, record.len) == 0);
+}
+
+/* The key's slot, or the free one where it would go. */
+static struct slot *slot_of(const struct host_index *index, const struct key *key, uint32_t hash)
+{
+	size_t mask = index->slot_count - 1, i = hash & mask;
+
+	while (index->slots[i].record &&
+	       (index->slots[i].hash != hash || !is_key(index, &index->slots[i], key)))
+		i = (i + 1) & mask;
+	return &index->slots[i];
+}
+
+static bool find(const struct host_index *index, const struct key *key, size_t *value)
+{
+	const struct slot *slot;
 
 	if (index->count[key->kind] == 0 ||
 	    (key->kind != PATTERN_EXACT && key->name.len > index->longest))
-		return NULL;
-	HASH_FIND_BYHASHVALUE(hh, index->table, key, sizeof(*key), hash_key(index, key), entry);
-	return entry;
+		return false;
+	slot = slot_of(index, key, hash_key(index, key));
+	if (!slot->record)
+		return false;
+	*value = record_at(index, slot).value;
+	return true;
+}
+
+static void grow(struct host_index *index)
+{
+	struct slot *old = index->slots;
+	size_t count = index->slot_count;
+
+	index->slot_count *= 2;
+	index->slots = mem_array(index->slot_count, sizeof(*index->slots));
+	for (size_t i = 0; i < count; i++) {
+		size_t at = old[i].hash & (index->slot_count - 1);
+
+		if (!old[i].record)
+			continue;
+		while (index->slots[at].record)
+			at = (at + 1) & (index->slot_count - 1);
+		index->slots[at] = old[i];
+	}
+	free(old);
 }
 
 enum err host_index_put(struct host_index *index, struct slice pattern, size_t *value)
 {
 	struct key key = key_of(pattern);
-	struct entry *entry = find(index, &key);
-	unsigned hash;
+	struct record record = { (uint32_t)*value, (uint16_t)key.name.len, (uint8_t)key.kind };
+	uint32_t hash = hash_key(index, &key);
 
-	if (entry) {
-		*value = entry->value;
+	if (find(index, &key, value))
 		return ERR_DUPLICATE;
-	}
-	entry = mem_new(sizeof(*entry));
-	entry->key = key;
-	entry->value = *value;
-	hash = hash_key(index, &entry->key);
-	HASH_ADD_BYHASHVALUE(hh, index->table, key, sizeof(entry->key), hash, entry);
+	if (++index->used * 2 > index->slot_count)
+		grow(index);
+	*slot_of(index, &key, hash) = (struct slot){ hash, (uint32_t)index->records.len + 1 };
+	buf_put(&index->records, slice_of(&record, sizeof(record)));
+	buf_put(&index->records, key.name);
 	index->count[key.kind]++;
 	if (key.kind != PATTERN_EXACT && key.name.len > index->longest)
 		index->longest = key.name.len;
@@ -150,14 +203,9 @@ bool host_index_next(const struct host_index *index, struct host_walk *walk, siz
 {
 	struct key key;
 
-	while (walk->step < 5 && next_key(index, walk, &key)) {
-		const struct entry *entry = find(index, &key);
-
-		if (!entry)
-			continue;
-		*value = entry->value;
-		return true;
-	}
+	while (walk->step < 5 && next_key(index, walk, &key))
+		if (find(index, &key, value))
+			return true;
 	walk->step = 5;
 	return false;
 }

@@ -15,7 +15,7 @@ struct host_index;
 struct host_index *host_index_new(void);
 void host_index_free(struct host_index *index); /* NULL is fine */
 
-/* Adds a canonical pattern, which must outlive the index. ERR_DUPLICATE, with the number that is
+/* Adds a canonical pattern (copied) with a number of 32 bits. ERR_DUPLICATE, with the number that is
  * there already in *value. */
 enum err host_index_put(struct host_index *index, struct slice pattern, size_t *value) MUST_USE;
 
