@@ -56,12 +56,15 @@ static bool offer(struct stream *s, const uint8_t *base, size_t total)
 }
 
 /*
- * After on_data: what it has written leaves now. Not at the end of the wake-up: the bytes are still in
- * the processor's cache, and the next connection writes into the same memory.
+ * After on_data: what it has written leaves now. Not at the end of the wake-up: the bytes are still
+ * in the processor's cache, and the next connection writes into the same memory.
  */
 static void settle(struct stream *s)
 {
 	if (!stream_waiting(s) || s->blocked) {
+		/* Who reads nothing is read no further: its answers would pile up here. */
+		if (stream_waiting(s) > s->limits.out_high)
+			s->throttled = true;
 		stream_watch(s);
 		return;
 	}
@@ -157,9 +160,8 @@ void stream_read(struct stream *s)
 	} else if (room == 0 && s->transport->pending && s->transport->pending(s->state)) {
 		loop_soon(s->loop, &s->again_task);
 	}
-	if (total == have)
-		stream_watch(s);
-	else if (offer(s, base, total))
+	/* With nothing new there may still be output: of kept bytes that were offered just before. */
+	if (total == have || offer(s, base, total))
 		settle(s);
 }
 
