@@ -300,7 +300,7 @@ static void test_no_tls_at_all(void **state)
 	struct fixture *f = *state;
 
 	serve(f, NULL, NULL, NULL);
-	assert_int_equal(send(f->fds[1], "\0\0\0\x10plain bytes, no TLS", 25, MSG_NOSIGNAL), 25);
+	assert_int_equal(send(f->fds[1], "\0\0\0\x10plain bytes, no TLS", 23, MSG_NOSIGNAL), 23);
 	assert_true(io_until(f->loop, io_conn_closed, &f->conn, 2000));
 	assert_int_equal(f->conn.why, ERR_CRYPTO);
 	assert_int_equal(f->conn.offers, 0);
