@@ -2,6 +2,8 @@
 #ifndef MTLSGUARD_PKI_CRL_H
 #define MTLSGUARD_PKI_CRL_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -86,6 +88,15 @@ bool crl_next(const struct crl *crl, struct crl_cursor *cursor, struct crl_entry
  * has one, lets it sign lists (RFC 5280 6.3.3 f, g). ERR_CRYPTO when not.
  */
 enum err crl_verify(const struct crl *crl, struct x509_st *issuer) MUST_USE;
+
+/*
+ * Whether a certificate whose cRLDistributionPoints hold `points` (the content of
+ * the SEQUENCE: DER DistributionPoint values) is covered by a list whose issuing
+ * distribution point has `names` (crl_scope): one point without reasons, and
+ * without an issuer of its own, has one of the names, to the octet (RFC 5280
+ * 6.3.3 b 2). False for what is malformed.
+ */
+bool crl_names_meet(struct slice names, struct slice points);
 
 /* -1, 0 or 1, by value. */
 int crl_number_cmp(const struct crl_number *a, const struct crl_number *b);

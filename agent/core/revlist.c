@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/revlist.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "core/revrows.h"
+
+struct revlist {
+	_Atomic unsigned refs;
+	uint8_t issuer_key[32];
+	struct revrows *rows;
+	int64_t this_update, next_update;
+	struct crl_number number;
+	bool only_user, only_ca, only_attribute, some_reasons, indirect, has_names;
+	uint8_t *names; /* as in crl_scope, owned */
+	size_t names_len;
+};
+
+/* Where the entries of a list go: their issuer changes as an indirect list goes on. */
+struct filling {
+	const struct crl *crl;
+	const struct revlist_issuers *issuers;
+	uint8_t issuer_key[32];
+	bool known; /* issuer_key is that of a CA which we know */
+};
+
+static void start(struct filling *filling, const struct crl *crl, const uint8_t *issuer_key,
+		  const struct revlist_issuers *issuers)
+{
+	*filling = (struct filling){ .crl = crl, .issuers = issuers, .known = true };
+	memcpy(filling->issuer_key, issuer_key, sizeof(filling->issuer_key));
+}
+
+static void follow_issuer(struct filling *filling, const struct crl_entry *entry)
+{
+	if (entry->issuer.len)
+		filling->known = filling->issuers &&
+				 filling->issuers->find(filling->issuers->arg, entry->issuer,
+							filling->issuer_key);
+}
+
+/* What to do with each entry whose issuer is known. */
+struct sink {
+	void (*take)(struct sink *sink, const uint8_t *issuer_key, const struct crl_entry *entry);
+	struct revrows *rows;
+	const struct revrows *changed; /* entries that stand here are left out */
+	bool removals;		       /* entries with removeFromCRL are taken, too */
+};
+
+static void count_entry(struct sink *sink, const uint8_t *issuer_key, const struct crl_entry *entry)
+{
+	revrows_count(sink->rows, issuer_key, entry->serial.len);
+}
+
+static void put_entry(struct sink *sink, const uint8_t *issuer_key, const struct crl_entry *entry)
+{
+	revrows_put(sink->rows, issuer_key, entry->serial, entry->date, entry->reason);
+}
+
+static enum err each(struct filling *filling, struct sink *sink)
+{
+	struct crl_cursor cursor = { 0 };
+	struct crl_entry entry;
+
+	while (crl_next(filling->crl, &cursor, &entry)) {
+		follow_issuer(filling, &entry);
+		if (entry.issuer.len && !filling->crl->scope.indirect)
+			return ERR_FORMAT;
+		if (!filling->known || (!sink->removals && entry.reason == CRL_REASON_REMOVE_FROM_CRL))
+			continue;
+		if (!sink->changed ||
+		    !revrows_find(sink->changed, filling->issuer_key, entry.serial, NULL, NULL))
+			sink->take(sink, filling->issuer_key, &entry);
+	}
+	return cursor.err;
+}
+
+/* Two walks over the entries: the first says how much room the second needs. */
+static enum err collect(const struct revlist *list, const struct crl *crl,
+			const struct revlist_issuers *issuers, struct sink *sink)
+{
+	static void (*const takes[])(struct sink *, const uint8_t *,
+				     const struct crl_entry *) = { count_entry, put_entry };
+	struct filling filling;
+	enum err err;
+
+	for (size_t i = 0; i < 2; i++) {
+		if (i)
+			revrows_reserve(sink->rows);
+		start(&filling, crl, list->issuer_key, issuers);
+		sink->take = takes[i];
+		err = each(&filling, sink);
+		if (err)
+			return err;
+	}
+	revrows_sort(sink->rows);
+	return ERR_OK;
+}
+
+/* RFC 5280 5.2.4: same scope, built on this list or an older one, and newer than it. */
+static bool follows(const struct crl *delta, const struct crl *full)
+{
+	return delta->is_delta && delta->has_number && full->has_number &&
+	       slice_eq(delta->issuer, full->issuer) &&
+	       slice_eq(delta->scope.names, full->scope.names) &&
+	       delta->scope.indirect == full->scope.indirect &&
+	       delta->scope.only_user == full->scope.only_user &&
+	       delta->scope.only_ca == full->scope.only_ca &&
+	       crl_number_cmp(&delta->base, &full->number) <= 0 &&
+	       crl_number_cmp(&delta->number, &full->number) > 0;
+}
+
+static void describe(struct revlist *list, const struct crl *full, const struct crl *latest)
+{
+	const struct crl_scope *scope = &full->scope;
+
+	list->this_update = latest->this_update;
+	list->next_update = latest->next_update;
+	list->number = latest->number;
+	list->only_user = scope->only_user;
+	list->only_ca = scope->only_ca;
+	list->only_attribute = scope->only_attribute;
+	list->some_reasons = scope->some_reasons;
+	list->indirect = scope->indirect;
+	list->has_names = scope->names.len || scope->relative.len;
+	list->names = (uint8_t *)mem_dup(scope->names);
+	list->names_len = scope->names.len;
+}
+
+static enum err fill(struct revlist *list, const struct crl *full, const struct crl *delta,
+		     const struct revlist_issuers *issuers)
+{
+	struct revrows *changed = NULL;
+	struct sink sink = { 0 };
+	enum err err = ERR_OK;
+
+	if (delta) {
+		sink = (struct sink){ .rows = changed = revrows_new(), .removals = true };
+		err = follows(delta, full) ? collect(list, delta, issuers, &sink) : ERR_RANGE;
+	}
+	if (!err) {
+		/* A list that is complete has nothing to remove from: there such an entry revokes. */
+		sink = (struct sink){ .rows = list->rows, .changed = changed, .removals = true };
+		err = collect(list, full, issuers, &sink);
+	}
+	if (!err && changed)
+		list->rows = revrows_join(list->rows, changed);
+	revrows_free(changed);
+	return err;
+}
+
+enum err revlist_build(const struct crl *full, const struct crl *delta, const uint8_t *issuer_key,
+		       const struct revlist_issuers *issuers, struct revlist **out)
+{
+	struct revlist *list = mem_new(sizeof(*list));
+	enum err err;
+
+	atomic_store(&list->refs, 1);
+	memcpy(list->issuer_key, issuer_key, sizeof(list->issuer_key));
+	list->rows = revrows_new();
+	describe(list, full, delta ? delta : full);
+	err = full->is_delta ? ERR_RANGE : fill(list, full, delta, issuers);
+	if (err)
+		revlist_unref(list);
+	else
+		*out = list;
+	return err;
+}
+
+struct revlist *revlist_ref(struct revlist *list)
+{
+	atomic_fetch_add_explicit(&list->refs, 1, memory_order_relaxed);
+	return list;
+}
+
+void revlist_unref(struct revlist *list)
+{
+	if (!list || atomic_fetch_sub(&list->refs, 1) != 1)
+		return;
+	revrows_free(list->rows);
+	free(list->names);
+	free(list);
+}
+
+bool revlist_find(const struct revlist *list, const uint8_t *issuer_key, struct slice serial,
+		  struct revlist_hit *out)
+{
+	return revrows_find(list->rows, issuer_key, serial, &out->date, &out->reason);
+}
+
+void revlist_info(const struct revlist *list, struct revlist_info *out)
+{
+	*out = (struct revlist_info){
+		.issuer_key = list->issuer_key,
+		.this_update = list->this_update,
+		.next_update = list->next_update,
+		.number = slice_of(list->number.octets, list->number.len),
+		.entries = revrows_entries(list->rows),
+		.bytes = revrows_bytes(list->rows) + sizeof(*list) + list->names_len,
+		.indirect = list->indirect,
+	};
+}
+
+bool revlist_covers(const struct revlist *list, const struct revlist_subject *subject)
+{
+	if (list->some_reasons || list->only_attribute || (list->only_user && subject->is_ca) ||
+	    (list->only_ca && !subject->is_ca))
+		return false;
+	if (memcmp(list->issuer_key, subject->issuer_key, sizeof(list->issuer_key)) != 0)
+		return false;
+	return !list->has_names ||
+	       crl_names_meet(slice_of(list->names, list->names_len), subject->points);
+}

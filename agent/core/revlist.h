@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MTLSGUARD_CORE_REVLIST_H
+#define MTLSGUARD_CORE_REVLIST_H
+
+#include "base/err.h"
+#include "base/slice.h"
+#include "pki/crl.h"
+
+/*
+ * What one verified revocation list says, made compact for looking up: for
+ * each issuer and length of serial one sorted array of serial, date and reason,
+ * 25 bytes for a serial of 20 octets. Counted atomically, immutable, any thread.
+ */
+struct revlist;
+
+/* Who issued what an indirect list names: SHA-256 of the issuer's name and public key (verify.h). */
+struct revlist_issuers {
+	/* False when no CA certificate of that name (DER) is known: such entries revoke nobody. */
+	bool (*find)(void *arg, struct slice name, uint8_t *issuer_key);
+	void *arg;
+};
+
+/*
+ * full: a complete list; delta: one that changes it (RFC 5280 5.2.4), or NULL. Both are verified by
+ * the caller, and their bytes are not needed afterwards. issuer_key: 32 octets, of the CA whose list it
+ * is. issuers may be NULL when full is not indirect. ERR_FORMAT, ERR_SHORT, ERR_TYPE: an entry that cannot
+ * be used, hence none of it; ERR_RANGE: delta does not follow on full.
+ */
+enum err revlist_build(const struct crl *full, const struct crl *delta, const uint8_t *issuer_key,
+		       const struct revlist_issuers *issuers, struct revlist **out) MUST_USE;
+
+struct revlist *revlist_ref(struct revlist *list);
+void revlist_unref(struct revlist *list); /* NULL is fine */
+
+struct revlist_hit {
+	int64_t date; /* epoch seconds from which on it is revoked */
+	unsigned reason;
+};
+
+/* True when the certificate of that issuer with that serial (magnitude without leading zeros) is listed. */
+bool revlist_find(const struct revlist *list, const uint8_t *issuer_key, struct slice serial,
+		  struct revlist_hit *out);
+
+struct revlist_info {
+	const uint8_t *issuer_key;
+	int64_t this_update, next_update; /* next_update 0: not said */
+	struct slice number;		  /* octets; of the delta where there is one */
+	size_t entries, bytes;
+	bool indirect;
+};
+
+void revlist_info(const struct revlist *list, struct revlist_info *out);
+
+/* What the caller needs to know of a certificate to tell whether a list answers for it. */
+struct revlist_subject {
+	const uint8_t *issuer_key;
+	bool is_ca;
+	struct slice points; /* content of cRLDistributionPoints: DER DistributionPoint values; empty: none */
+};
+
+/*
+ * Whether not being listed means "good" for this certificate (RFC 5280 6.3.3 b):
+ * the list is of its issuer, for its kind, for all reasons, and where the list
+ * has a distribution point name, one of the certificate's points has it too.
+ */
+bool revlist_covers(const struct revlist *list, const struct revlist_subject *subject);
+
+#endif

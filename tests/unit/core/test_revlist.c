@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <openssl/x509.h>
+
+#include "core/revlist.h"
+#include "lib/certs.h"
+#include "lib/crls.h"
+#include "pki/der_values.h"
+#include "pki/x509.h"
+
+struct fixture {
+	struct certs *ca, *other;
+	uint8_t key[32], other_key[32];
+};
+
+static int setup(void **state)
+{
+	static struct fixture f;
+
+	f.ca = certs_ca("/CN=List CA", NULL);
+	f.other = certs_ca("/CN=Other CA", NULL);
+	assert_true(x509_issuer_key(f.ca->x509, f.key) && x509_issuer_key(f.other->x509, f.other_key));
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	certs_free(f->ca);
+	certs_free(f->other);
+	return 0;
+}
+
+static bool find_other(void *arg, struct slice name, uint8_t *issuer_key)
+{
+	struct fixture *f = arg;
+	unsigned char *der = NULL;
+	int n = i2d_X509_NAME(X509_get_subject_name(f->other->x509), &der);
+	bool same = n > 0 && slice_eq(name, slice_of(der, (size_t)n));
+
+	OPENSSL_free(der);
+	if (same)
+		memcpy(issuer_key, f->other_key, 32);
+	return same;
+}
+
+static enum err build(struct fixture *f, const struct crls_spec *full, const struct crls_spec *delta,
+		      struct revlist **out)
+{
+	struct revlist_issuers issuers = { find_other, f };
+	struct slice a = crls_make(full), b = delta ? crls_make(delta) : SLICE_EMPTY;
+	struct crl x, y;
+	enum err err;
+
+	assert_int_equal(crl_parse(a, &x), ERR_OK);
+	if (delta)
+		assert_int_equal(crl_parse(b, &y), ERR_OK);
+	err = revlist_build(&x, delta ? &y : NULL, f->key, &issuers, out);
+	free((void *)(uintptr_t)a.ptr);
+	free((void *)(uintptr_t)b.ptr);
+	return err;
+}
+
+static bool has(const struct revlist *list, const uint8_t *key, const char *octets, size_t len)
+{
+	struct revlist_hit hit;
+
+	return revlist_find(list, key, slice_of(octets, len), &hit);
+}
+
+static void test_lookup(void **state)
+{
+	struct fixture *f = *state;
+	const struct crls_entry entries[] = { { .serial = "0B", .reason = 4, .date = CERTS_NOW },
+		{ .serial = "0A", .reason = 1 }, { .serial = "936EACBE07F201DF" },
+		{ .serial = "0B", .date = CERTS_FROM }, { .serial = "00" },
+		{ .serial = "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF" }, { 0 } };
+	struct revlist *list;
+	struct revlist_info info;
+	struct revlist_hit hit;
+
+	assert_int_equal(build(f, &(struct crls_spec){ .issuer = f->ca, .number = "09", .entries = entries },
+			       NULL, &list), ERR_OK);
+	assert_false(has(list, f->key, "\x0c", 1));
+	assert_false(has(list, f->key, "\x0a\x0a", 2));
+	assert_false(has(list, f->other_key, "\x0a", 1));
+	assert_true(has(list, f->key, "", 0));
+	assert_true(has(list, f->key, "\x93\x6e\xac\xbe\x07\xf2\x01\xdf", 8));
+	assert_true(revlist_find(list, f->key, SLICE_LIT("\x0a"), &hit));
+	assert_int_equal(hit.reason, 1);
+	/* Twice listed: the earlier date counts. */
+	assert_true(revlist_find(list, f->key, SLICE_LIT("\x0b"), &hit));
+	assert_int_equal(hit.date, CERTS_FROM);
+	revlist_info(list, &info);
+	assert_int_equal(info.entries, 5);
+	assert_true(slice_eq(info.number, SLICE_LIT("\x09")));
+	assert_int_equal(info.next_update, CERTS_NOW + 3600);
+	revlist_unref(list);
+}
+
+static void test_bad_entry_spoils_the_list(void **state)
+{
+	struct fixture *f = *state;
+	const char *const critical[] = { "1.2.3.4=critical,ASN1:NULL", NULL };
+	const struct crls_entry entries[] = { { .serial = "01" }, { .serial = "02", .extensions = critical }, { 0 } };
+	const struct crls_entry foreign[] = { { .serial = "01", .issuer = f->other }, { 0 } };
+	struct revlist *list;
+
+	assert_int_equal(build(f, &(struct crls_spec){ .issuer = f->ca, .entries = entries }, NULL, &list), ERR_TYPE);
+	/* Entries of another issuer stand in indirect lists only. */
+	assert_int_equal(build(f, &(struct crls_spec){ .issuer = f->ca, .entries = foreign }, NULL, &list), ERR_FORMAT);
+}
+
+static void test_delta(void **state)
+{
+	struct fixture *f = *state;
+	const struct crls_entry full[] = { { .serial = "01", .reason = 6 }, { .serial = "02" }, { 0 } };
+	const struct crls_entry changes[] = { { .serial = "01", .reason = 8 }, { .serial = "03", .reason = 1 }, { 0 } };
+	struct crls_spec base = { .issuer = f->ca, .number = "07", .entries = full };
+	struct revlist *list;
+
+	assert_int_equal(build(f, &base, &(struct crls_spec){ .issuer = f->ca, .number = "09", .base = "07",
+							      .entries = changes }, &list), ERR_OK);
+	assert_false(has(list, f->key, "\x01", 1));
+	assert_true(has(list, f->key, "\x02", 1));
+	assert_true(has(list, f->key, "\x03", 1));
+	revlist_unref(list);
+	/* Built on a newer list, not newer than ours, of another issuer, no delta at all. */
+	assert_int_equal(build(f, &base, &(struct crls_spec){ .issuer = f->ca, .number = "09", .base = "08" }, &list), ERR_RANGE);
+	assert_int_equal(build(f, &base, &(struct crls_spec){ .issuer = f->ca, .number = "07", .base = "07" }, &list), ERR_RANGE);
+	assert_int_equal(build(f, &base, &(struct crls_spec){ .issuer = f->other, .number = "09", .base = "07" }, &list), ERR_RANGE);
+	assert_int_equal(build(f, &base, &(struct crls_spec){ .issuer = f->ca, .number = "09" }, &list), ERR_RANGE);
+	assert_int_equal(build(f, &(struct crls_spec){ .issuer = f->ca, .number = "09", .base = "07" }, NULL, &list), ERR_RANGE);
+}
+
+static void test_indirect(void **state)
+{
+	struct fixture *f = *state;
+	const char *const extensions[] = { "issuingDistributionPoint=critical,@idp", NULL };
+	const struct crls_entry entries[] = { { .serial = "01" }, { .serial = "02", .issuer = f->other },
+					      { .serial = "03" }, { .serial = "04", .issuer = f->ca },
+					      { 0 } };
+	struct revlist *list;
+
+	assert_int_equal(build(f, &(struct crls_spec){ .issuer = f->ca, .entries = entries, .extensions = extensions,
+			       .conf = "[idp]\nindirectCRL=TRUE\n" }, NULL, &list), ERR_OK);
+	assert_true(has(list, f->key, "\x01", 1));
+	assert_true(has(list, f->other_key, "\x02", 1));
+	assert_true(has(list, f->other_key, "\x03", 1));
+	assert_false(has(list, f->key, "\x02", 1));
+	/* find_other knows nothing of the list's own name: nobody is revoked by guessing. */
+	assert_false(has(list, f->other_key, "\x04", 1));
+	revlist_unref(list);
+}
+
+static struct slice points_of(const struct certs *leaf)
+{
+	int at = X509_get_ext_by_NID(leaf->x509, NID_crl_distribution_points, -1);
+	ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(X509_get_ext(leaf->x509, at));
+	struct reader r = reader_of(slice_of(value->data, (size_t)value->length));
+
+	return der_expect(&r, DER_SEQUENCE).content;
+}
+
+static bool covers(struct fixture *f, const char *scope, bool is_ca, const char *point)
+{
+	const char *const list_extensions[] = { "issuingDistributionPoint=critical,@idp", NULL };
+	const char *const leaf_extensions[] = { point, NULL };
+	struct certs *leaf = certs_make(&(struct certs_spec){ .subject = "/CN=x", .issuer = f->ca,
+							      .extensions = point ? leaf_extensions : NULL });
+	struct revlist_subject subject = { .issuer_key = f->key, .is_ca = is_ca,
+					   .points = point ? points_of(leaf) : SLICE_EMPTY };
+	struct revlist *list;
+	char conf[200];
+	bool yes;
+
+	snprintf(conf, sizeof(conf), "[idp]\n%s\n", scope ? scope : "");
+	assert_int_equal(build(f, &(struct crls_spec){ .issuer = f->ca, .conf = conf,
+			       .extensions = scope ? list_extensions : NULL }, NULL, &list), ERR_OK);
+	yes = revlist_covers(list, &subject);
+	subject.issuer_key = f->other_key;
+	assert_false(revlist_covers(list, &subject));
+	revlist_unref(list);
+	certs_free(leaf);
+	return yes;
+}
+
+static void test_scope(void **state)
+{
+	struct fixture *f = *state;
+	const char *a = "crlDistributionPoints=URI:http://a.test/1", *b = "crlDistributionPoints=URI:http://a.test/2";
+
+	assert_true(covers(f, NULL, false, NULL));
+	assert_true(covers(f, NULL, true, a));
+	assert_false(covers(f, "onlyuser=TRUE", true, NULL));
+	assert_true(covers(f, "onlyuser=TRUE", false, NULL));
+	assert_false(covers(f, "onlyCA=TRUE", false, NULL));
+	assert_false(covers(f, "onlyAA=TRUE", false, NULL));
+	assert_false(covers(f, "onlysomereasons=keyCompromise", false, NULL));
+	assert_false(covers(f, "fullname=URI:http://a.test/1", false, NULL));
+	assert_false(covers(f, "fullname=URI:http://a.test/1", false, b));
+	assert_true(covers(f, "fullname=URI:http://a.test/1", false, a));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_bad_entry_spoils_the_list),
+		cmocka_unit_test(test_delta),
+		cmocka_unit_test(test_indirect),
+		cmocka_unit_test(test_scope),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
