@@ -25,6 +25,11 @@ else
 SAN      := $(foreach s,$(subst $(comma), ,$(SANITIZER)),-fsanitize=$(s)) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -g
 endif
+# The program is optimised as a whole: a tenth less time a verdict. Tests link the plain code of the same objects.
+ifeq ($(SANITIZER)$(COVERAGE)$(findstring clang,$(CC)),)
+LTO      ?= -flto=auto -ffat-lto-objects
+NO_LTO   := -fno-lto
+endif
 CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DMTLSGUARD_VERSION='"$(VERSION)"' -Iagent $(OPT) -g $(WARNINGS) \
 	$(HARDEN) $(SAN) $(COVERAGE) $(PKG_CFLAGS) -MMD -MP $(CFLAGS)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -pthread $(SAN) $(COVERAGE) $(LDFLAGS)
@@ -55,17 +60,17 @@ deps: ## install the Debian packages that building and testing need (as root)
 
 $(BUILD)/agent/%.o: agent/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -c $< -o $@
+	$(CC) $(CFLAGS_ALL) $(LTO) -c $< -o $@
 
 $(LIBRARY): $(filter-out $(BUILD)/agent/main.o $(BUILD)/agent/doc_main.o,$(OBJECTS))
 	@rm -f $@
 	ar rcs $@ $^
 
 $(PROGRAM): $(BUILD)/agent/main.o $(LIBRARY)
-	$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
+	$(CC) $(OPT) $(LTO) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
 
 $(BUILD)/doc: $(BUILD)/agent/doc_main.o $(LIBRARY)
-	$(CC) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
+	$(CC) $(NO_LTO) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
 
 $(DOCUMENTS): $(BUILD)/%: $(BUILD)/doc
 	$(BUILD)/doc $* > $@
@@ -75,14 +80,14 @@ $(BUILD)/tests/%.o: tests/%.c
 	$(CC) $(CFLAGS_ALL) -Itests -c $< -o $@
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(TESTLIB) $(LIBRARY)
-	$(CC) $(LDFLAGS_ALL) $^ -lcmocka $(PKG_LIBS) -o $@
+	$(CC) $(NO_LTO) $(LDFLAGS_ALL) $^ -lcmocka $(PKG_LIBS) -o $@
 
 $(BUILD)/tests/scenario/%: $(BUILD)/tests/scenario/%.o $(TESTLIB) $(LIBRARY)
-	$(CC) $(LDFLAGS_ALL) $^ -lcmocka $(PKG_LIBS) -o $@
+	$(CC) $(NO_LTO) $(LDFLAGS_ALL) $^ -lcmocka $(PKG_LIBS) -o $@
 
 # Without libFuzzer a target is linked with a driver that replays files.
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(TESTLIB) $(LIBRARY)
-	$(CC) $(LDFLAGS_ALL) $^ -lcmocka $(PKG_LIBS) -o $@
+	$(CC) $(NO_LTO) $(LDFLAGS_ALL) $^ -lcmocka $(PKG_LIBS) -o $@
 
 tests: $(PROGRAM) $(DOCUMENTS) $(TESTS)
 

@@ -11,6 +11,6 @@ bench-tools: $(BENCH_TOOLS)
 $(BUILD)/tests/bench/material: $(BUILD)/tests/lib/certs.o
 
 $(BENCH_TOOLS): %: %.o $(BENCH_PARTS) $(BENCH_BASE)
-	$(CC) $(LDFLAGS_ALL) $^ -lssl -lcrypto -o $@
+	$(CC) $(NO_LTO) $(LDFLAGS_ALL) $^ -lssl -lcrypto -o $@
 
 -include $(BENCH_TOOLS:=.d) $(BENCH_PARTS:.o=.d)
