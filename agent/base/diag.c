@@ -16,7 +16,7 @@ static struct diag *next_item(struct diag_list *list)
 	return &list->items[list->count++];
 }
 
-static char *format(const char *fmt, va_list args)
+static PRINTF_LIKE(1, 0) char *format(const char *fmt, va_list args)
 {
 	va_list again;
 	char *text;

@@ -33,7 +33,7 @@ static int head(char *line, size_t room, enum log_level level)
 	return snprintf(line, room, "%s.%03ldZ %s: ", stamp, now.tv_nsec / 1000000, names[level]);
 }
 
-static void line_out(enum log_level level, const char *fmt, va_list args)
+static PRINTF_LIKE(2, 0) void line_out(enum log_level level, const char *fmt, va_list args)
 {
 	char line[LINE_MAX_BYTES];
 	int n, more;

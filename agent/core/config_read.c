@@ -58,8 +58,9 @@ static void make_printable(uint8_t *text, size_t len)
 			text[i] = '?';
 }
 
-static void note(struct config_build *build, const struct config_at *at,
-		 enum diag_severity severity, const char *hint, const char *fmt, va_list args)
+static PRINTF_LIKE(5, 0) void note(struct config_build *build, const struct config_at *at,
+				   enum diag_severity severity, const char *hint, const char *fmt,
+				   va_list args)
 {
 	const struct tree *value = placed(at);
 	struct buf path = buf_capped(4096);

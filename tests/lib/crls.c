@@ -204,7 +204,7 @@ struct slice crls_make(const struct crls_spec *spec)
 char *crls_pem(struct slice der)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
-	char *bytes, *copy;
+	char *bytes, *copy = NULL;
 	long n;
 
 	MUST(bio && PEM_write_bio(bio, PEM_STRING_X509_CRL, "", der.ptr, (long)der.len));
