@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #define FIRST_BLOCK 8192u
+/* A pooled arena keeps no block that one large request needed. */
+#define KEEP_MAX 65536u
 #define ALIGN alignof(max_align_t)
 
 struct arena_block {
@@ -38,13 +40,14 @@ static void use_block(struct arena *a, struct arena_block *block)
 void arena_reset(struct arena *a)
 {
 	/* The list ends with the oldest block, the one of the usual size. */
-	while (a->blocks && a->blocks->next) {
+	while (a->blocks && (a->blocks->next || a->blocks->size > KEEP_MAX)) {
 		struct arena_block *next = a->blocks->next;
 
 		free(a->blocks);
 		a->blocks = next;
 	}
 	a->used = 0;
+	a->pos = a->end = NULL;
 	if (a->blocks)
 		use_block(a, a->blocks);
 }
@@ -67,6 +70,9 @@ void *arena_take(struct arena *a, size_t n)
 {
 	uint8_t *p;
 
+	/* Nothing is a piece too: NULL says that the cap was reached. */
+	if (n == 0)
+		n = 1;
 	if (n > a->cap - a->used || n > SIZE_MAX / 2)
 		return NULL;
 	n = (n + ALIGN - 1) & ~(ALIGN - 1);

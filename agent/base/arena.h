@@ -24,7 +24,7 @@ struct arena {
 void arena_init(struct arena *a, size_t cap);
 void arena_fini(struct arena *a);
 
-/* Everything taken is gone; the first block is kept for the next request. */
+/* Everything taken is gone; the first block is kept for the next request unless it is over 64 KiB. */
 void arena_reset(struct arena *a);
 
 /* n bytes aligned for any type, not zeroed, or NULL when the cap is reached. */

@@ -54,7 +54,7 @@ uint8_t *buf_want_more(struct buf *b, size_t n)
 		if (!grow(b, b->len + n))
 			return NULL;
 	}
-	return b->ptr + b->len;
+	return b->ptr ? b->ptr + b->len : NULL;
 }
 
 void buf_drop(struct buf *b, size_t n)

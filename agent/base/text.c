@@ -222,6 +222,19 @@ static bool zone(struct slice *s, int64_t *offset)
 	return s->len == 0;
 }
 
+/* Parts of a second are allowed and mean nothing here. */
+static bool fraction(struct slice *s)
+{
+	size_t n = 0;
+
+	if (!mark(s, "."))
+		return true;
+	while (n < s->len && s->ptr[n] >= '0' && s->ptr[n] <= '9')
+		n++;
+	*s = slice_sub(*s, n, s->len);
+	return n > 0;
+}
+
 static int64_t days_in_month(int64_t year, int64_t month)
 {
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -245,10 +258,7 @@ bool text_to_time(struct slice s, int64_t *out)
 	    !mark(&s, "Tt ") || !digits(&s, 2, 0, 23, &hour) || !mark(&s, ":") ||
 	    !digits(&s, 2, 0, 59, &minute) || !mark(&s, ":") || !digits(&s, 2, 0, 60, &second))
 		return false;
-	if (mark(&s, "."))
-		while (s.len && s.ptr[0] >= '0' && s.ptr[0] <= '9')
-			s = slice_sub(s, 1, s.len);
-	if (!zone(&s, &offset))
+	if (!fraction(&s) || !zone(&s, &offset))
 		return false;
 	*out = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
 	return true;

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+/* Whether f ends the process by abort(). */
+static bool aborts(void (*f)(void))
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct rlimit none = { 0, 0 };
+		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		setrlimit(RLIMIT_CORE, &none);
+		dup2(null, STDERR_FILENO);
+		signal(SIGABRT, SIG_DFL);
+		f();
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	return WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) != 0);
+}
+
+static void product_that_overflows(void)
+{
+	(void)mem_array(SIZE_MAX / 2, 16);
+}
+
+static void more_than_there_is(void)
+{
+	(void)mem_new(SIZE_MAX / 2);
+}
+
+static void test_no_memory_ends_the_process(void **state)
+{
+	(void)state;
+	assert_true(aborts(product_that_overflows));
+	assert_true(aborts(more_than_there_is));
+}
+
+static void test_nothing_is_a_piece(void **state)
+{
+	void *a = mem_new(0), *b = mem_array(0, 0), *c = mem_grow(NULL, 0);
+	char *d = mem_dup(SLICE_EMPTY);
+
+	(void)state;
+	assert_non_null(a);
+	assert_non_null(b);
+	assert_non_null(c);
+	assert_string_equal(d, "");
+	free(a);
+	free(b);
+	free(c);
+	free(d);
+}
+
+static void test_zeroed_and_copied(void **state)
+{
+	uint8_t *p = mem_new(1000);
+	char *copy = mem_dup(slice_of("a\0b", 3));
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(p[i], 0);
+	memset(p, 7, 1000);
+	p = mem_grow(p, 5000);
+	assert_int_equal(p[999], 7);
+	assert_memory_equal(copy, "a\0b\0", 4);
+	free(p);
+	free(copy);
+}
+
+static void test_clocks(void **state)
+{
+	int64_t mono = clock_mono_ns(), cpu = clock_thread_cpu_ns();
+
+	(void)state;
+	assert_true(clock_mono_ns() >= mono);
+	assert_true(clock_thread_cpu_ns() >= cpu);
+	usleep(2000);
+	assert_true(clock_mono_ns() - mono >= 2000000);
+	/* Sleeping costs no CPU time. */
+	assert_true(clock_thread_cpu_ns() - cpu < clock_mono_ns() - mono);
+	assert_in_range(clock_wall_ns() / 1000000000 - clock_wall_s(), 0, 1);
+	assert_true(clock_wall_s() > 1577836800);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_no_memory_ends_the_process),
+		cmocka_unit_test(test_nothing_is_a_piece),
+		cmocka_unit_test(test_zeroed_and_copied),
+		cmocka_unit_test(test_clocks),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
