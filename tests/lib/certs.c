@@ -19,6 +19,8 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "base/mem.h"
+
 #define MUST(what) must(!!(what), #what, __LINE__)
 
 static void must(bool ok, const char *what, int line)
@@ -253,7 +255,7 @@ static char *take_text(BIO *bio)
 	long n = BIO_get_mem_data(bio, &bytes);
 
 	MUST(n >= 0);
-	copy = strndup(bytes, (size_t)n);
+	copy = mem_dup(slice_of(bytes, (size_t)n));
 	BIO_free(bio);
 	return copy;
 }
