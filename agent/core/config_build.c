@@ -5,52 +5,50 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <xxhash.h>
-
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/config_file.h"
 #include "core/config_read.h"
 #include "core/hosts.h"
+#include "pki/digest.h"
 
 #define LITERALS_MAX 65536
 
-static void hash_bytes(XXH3_state_t *hash, char kind, struct slice bytes)
+static void hash_bytes(struct digest *sum, char kind, struct slice bytes)
 {
 	uint64_t len = bytes.len;
 
-	XXH3_128bits_update(hash, &kind, 1);
-	XXH3_128bits_update(hash, &len, sizeof(len));
-	if (bytes.len)
-		XXH3_128bits_update(hash, bytes.ptr, bytes.len);
+	digest_add(sum, slice_of(&kind, 1));
+	digest_add(sum, slice_of(&len, sizeof(len)));
+	digest_add(sum, bytes);
 }
 
 /* Members are in order of their keys, so that equal configurations have equal sums everywhere. */
-static void hash_tree(XXH3_state_t *hash, const struct tree *value)
+static void hash_tree(struct digest *sum, const struct tree *value)
 {
 	const struct tree_table *table;
 
 	switch (value->kind) {
 	case TREE_BOOL:
-		hash_bytes(hash, 'b', slice_of(&value->boolean, sizeof(value->boolean)));
+		hash_bytes(sum, 'b', slice_of(&value->boolean, sizeof(value->boolean)));
 		return;
 	case TREE_NUMBER:
-		hash_bytes(hash, 'n', slice_of(&value->number, sizeof(value->number)));
+		hash_bytes(sum, 'n', slice_of(&value->number, sizeof(value->number)));
 		return;
 	case TREE_TEXT:
-		hash_bytes(hash, 't', value->text);
+		hash_bytes(sum, 't', value->text);
 		return;
 	case TREE_TABLE:
 		break;
 	}
 	table = value->table;
-	hash_bytes(hash, 'l', slice_of(&table->item_count, sizeof(table->item_count)));
+	hash_bytes(sum, 'l', slice_of(&table->item_count, sizeof(table->item_count)));
 	for (size_t i = 0; i < table->item_count; i++)
-		hash_tree(hash, &table->items[i]);
-	hash_bytes(hash, 'm', slice_of(&table->member_count, sizeof(table->member_count)));
+		hash_tree(sum, &table->items[i]);
+	hash_bytes(sum, 'm', slice_of(&table->member_count, sizeof(table->member_count)));
 	for (size_t i = 0; i < table->member_count; i++) {
-		hash_bytes(hash, 'k', slice_str(table->members[i].key));
-		hash_tree(hash, &table->members[i].value);
+		hash_bytes(sum, 'k', slice_str(table->members[i].key));
+		hash_tree(sum, &table->members[i].value);
 	}
 }
 
@@ -106,13 +104,14 @@ static void check_whole(struct config_build *build, const struct config_at *root
 			    "there are no hosts: every request is denied");
 }
 
+/* Half of a SHA-256: it stands in logs and answers, and nothing must lead back to a secret in it. */
 static void finish_generation(struct config_build *build)
 {
-	XXH128_canonical_t sum;
 	struct buf text = buf_fixed(build->config->generation, 32);
+	uint8_t sum[DIGEST_OCTETS];
 
-	XXH128_canonicalFromHash(&sum, XXH3_128bits_digest(build->hash));
-	text_hex(&text, slice_of(sum.digest, sizeof(sum.digest)), false);
+	digest_finish(build->sum, sum);
+	text_hex(&text, slice_of(sum, 16), false);
 }
 
 enum err config_build(const struct tree *root, const char *path, struct diag_list *diag,
@@ -124,23 +123,19 @@ enum err config_build(const struct tree *root, const char *path, struct diag_lis
 		.config = mem_new(sizeof(*build.config)),
 		.diag = diag,
 		.file = path,
-		.hash = XXH3_createState(),
+		.sum = digest_new(),
 		.literals = tree_doc_new(LITERALS_MAX),
 	};
 
-	if (!build.hash)
-		abort();
 	build.config->file = config_file_absolute(path);
 	build.dir = config_file_dir(build.config->file);
-	XXH3_128bits_reset(build.hash);
-	hash_tree(build.hash, root);
+	hash_tree(build.sum, root);
 	config_read_section(&build, &at, "", build.config);
 	if (root->kind == TREE_TABLE && diag->errors == errors)
 		check_whole(&build, &at);
 	if (root->kind == TREE_TABLE && root->table->item_count)
 		config_fault(&build, &at, NULL, "the configuration is a table of names, not a list");
 	finish_generation(&build);
-	XXH3_freeState(build.hash);
 	tree_doc_free(build.literals);
 	host_index_free(build.hosts);
 	free(build.dir);

@@ -5,11 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <xxhash.h>
-
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/config_file.h"
+#include "pki/digest.h"
 
 #define NS_PER_S 1e9
 #define SIBLINGS_MAX 32
@@ -185,8 +184,8 @@ bool config_load_file(struct config_build *build, const struct config_at *at, co
 		return false;
 	}
 	size = *len;
-	XXH3_128bits_update(build->hash, &size, sizeof(size));
-	XXH3_128bits_update(build->hash, *text, *len);
+	digest_add(build->sum, slice_of(&size, sizeof(size)));
+	digest_add(build->sum, slice_of(*text, *len));
 	return true;
 }
 

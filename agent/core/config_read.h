@@ -8,7 +8,7 @@
 #include "core/tree.h"
 
 /* What the readers of the directives share. Inside config_build() only. */
-struct XXH3_state_s;
+struct digest;
 struct host_index;
 
 struct config_build {
@@ -16,7 +16,7 @@ struct config_build {
 	struct diag_list *diag;
 	const char *file; /* as faults show it */
 	char *dir;	  /* what relative paths are relative to, absolute */
-	struct XXH3_state_s *hash; /* of everything that the configuration says */
+	struct digest *sum; /* of everything that the configuration says */
 	struct tree_doc *literals; /* fallbacks */
 	struct host_index *hosts; /* of the hosts that have been read; NULL: none */
 	size_t told[DIAG_LINT + 1]; /* faults of each severity, also those that were left out */

@@ -107,8 +107,10 @@ static void merge_member(struct config_lua *run, const struct config_lua_source 
 	struct config_lua_origin *origin = arena_zero(&run->origins, sizeof(*origin));
 	struct slice name;
 
-	if (!origin)
+	if (!origin) {
 		luaL_error(lua, "too many keys are included");
+		return;
+	}
 	name.ptr = (const uint8_t *)lua_tolstring(lua, key, &name.len);
 	origin->source = source;
 	origin->field = lua_lines_key(lua_lines_root(source->lines), name);
