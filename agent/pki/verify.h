@@ -38,7 +38,21 @@ struct verify_input {
 	struct trust *const *trusts; /* the host's authorities, in order */
 	size_t trust_count;
 	int64_t now; /* epoch seconds */
+	struct verify_path *path; /* filled when the leaf verifies; NULL: not wanted */
 };
+
+/*
+ * The certificates of a verified path, each counted: the leaf first, every other one the issuer of
+ * the one before. The last is the anchor; a leaf that is an anchor stands alone.
+ */
+struct x509_st;
+
+struct verify_path {
+	struct x509_st *certs[VERIFY_CHAIN_MAX + 2];
+	size_t count;
+};
+
+void verify_path_fini(struct verify_path *path);
 
 /* A certificate of the path below the anchor, for revocation. */
 struct verify_node {

@@ -234,6 +234,27 @@ static bool fill_path(struct walk *walk)
 	return true;
 }
 
+static void keep(struct verify_path *out, X509 *x509)
+{
+	X509_up_ref(x509);
+	out->certs[out->count++] = x509;
+}
+
+static void keep_path(const struct path *path, struct verify_path *out)
+{
+	verify_path_fini(out);
+	for (size_t i = 0; i < path->count; i++)
+		keep(out, path->nodes[i]->x509);
+	keep(out, path->anchor);
+}
+
+void verify_path_fini(struct verify_path *path)
+{
+	for (size_t i = 0; i < path->count; i++)
+		X509_free(path->certs[i]);
+	path->count = 0;
+}
+
 static void remember(struct walk *walk)
 {
 	for (size_t i = 1; i < walk->path.count; i++) {
@@ -291,6 +312,8 @@ bool path_try(struct walk *walk)
 	walk->result->authority = walk->authority;
 	walk->result->issuer_serial[0] = walk->result->issuer_ski[0] = '\0';
 	fill_issuer(walk);
+	if (walk->input->path)
+		keep_path(&walk->path, walk->input->path);
 	remember(walk);
 	return true;
 }

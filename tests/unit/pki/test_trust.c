@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <openssl/x509.h>
 
 #include "base/buf.h"
 #include "lib/certs.h"
@@ -203,6 +204,34 @@ static void refuses_openssl_trust_settings(void **state)
 	free(text);
 }
 
+static void keeps_the_certificates_of_a_path(void **state)
+{
+	struct certs *leaf = certs_leaf("/CN=leaf", middle);
+	struct trust *trust = trusts_one(root);
+	struct verify_path path = { 0 };
+	struct verify_result result;
+	struct verify_input input = { .chain = &middle->der, .chain_count = 1, .trusts = &trust,
+				      .trust_count = 1, .now = CERTS_UNTIL, .path = &path };
+	struct cert *cert;
+
+	(void)state;
+	assert_int_equal(cert_parse(leaf->der, &cert), ERR_OK);
+	input.leaf = cert;
+	verify_run(&input, &result);
+	assert_int_not_equal(result.error, 0);
+	assert_int_equal(path.count, 0);
+	input.now = CERTS_NOW;
+	verify_run(&input, &result);
+	assert_int_equal(path.count, 3);
+	assert_int_equal(X509_cmp(path.certs[0], leaf->x509), 0);
+	assert_int_equal(X509_cmp(path.certs[1], middle->x509), 0);
+	assert_int_equal(X509_cmp(path.certs[2], root->x509), 0);
+	verify_path_fini(&path);
+	cert_unref(cert);
+	trust_unref(trust);
+	certs_free(leaf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +244,7 @@ int main(void)
 		cmocka_unit_test(reads_dos_line_ends),
 		cmocka_unit_test(warns_of_what_cannot_help),
 		cmocka_unit_test(refuses_openssl_trust_settings),
+		cmocka_unit_test(keeps_the_certificates_of_a_path),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
