@@ -148,4 +148,5 @@ clean: ## remove what was built
 	rm -rf build build-asan build-tsan build-fuzz build-cover
 
 -include tests/bench/bench.mk
+-include tests/bench/micro.mk
 -include $(OBJECTS:.o=.d) $(TESTS:=.d) $(TESTLIB:.o=.d)

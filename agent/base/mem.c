@@ -28,6 +28,11 @@ void *mem_grow(void *ptr, size_t n)
 	return must(realloc(ptr, n ? n : 1));
 }
 
+void mem_zero(void *ptr, size_t n)
+{
+	memset(ptr, 0, n);
+}
+
 char *mem_dup(struct slice s)
 {
 	char *copy = must(malloc(s.len + 1));

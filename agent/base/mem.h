@@ -19,6 +19,9 @@ void *mem_array(size_t count, size_t size);
 /* realloc; the new part is not zeroed. */
 void *mem_grow(void *ptr, size_t n);
 
+/* memset(ptr, 0, n) by the library: what compilers make of larger fixed sizes ("rep stos") is slow to start. */
+void mem_zero(void *ptr, size_t n);
+
 /* A NUL-terminated copy of s; bytes after an inner NUL are kept. free() it. */
 char *mem_dup(struct slice s);
 

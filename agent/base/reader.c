@@ -53,17 +53,11 @@ static uint64_t varint_tail(struct reader *r, uint64_t first)
 
 uint64_t reader_varint_long(struct reader *r)
 {
-	uint8_t first;
-
 	if (reader_left(r) == 0) {
 		reader_fail(r, ERR_SHORT);
 		return 0;
 	}
-	first = *r->pos;
-	if (first >= 240)
-		return varint_tail(r, first);
-	r->pos++;
-	return first;
+	return *r->pos >= 240 ? varint_tail(r, *r->pos) : *r->pos++;
 }
 
 struct slice reader_rest(struct reader *r)

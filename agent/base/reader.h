@@ -91,12 +91,16 @@ static inline uint64_t reader_varint(struct reader *r)
 static inline struct slice reader_varstr(struct reader *r)
 {
 	uint64_t n = reader_varint(r);
+	struct slice s;
 
 	if (n > reader_left(r)) {
 		reader_fail(r, ERR_SHORT);
 		return SLICE_EMPTY;
 	}
-	return reader_bytes(r, (size_t)n);
+	s = slice_of(r->pos, (size_t)n);
+	if (n)
+		r->pos += n;
+	return s;
 }
 
 /* What is left, as a view; the reader is at its end afterwards. */

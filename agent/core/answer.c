@@ -2,6 +2,8 @@
 #include "core/answer.h"
 
 #include "base/buf.h"
+#include "base/mem.h"
+#include "base/reader.h"
 #include "core/cert_entry.h"
 #include "core/problem.h"
 #include "core/request_headers.h"
@@ -25,8 +27,13 @@ static void fill_log_values(struct request *req)
 
 static void start(struct request *req, enum verdict_kind kind, enum reason reason, int status)
 {
-	req->verdict = (struct verdict){ .kind = kind, .reason = reason, .status = status,
-					 .id = req->verdict.id };
+	struct slice id = req->verdict.id;
+
+	mem_zero(&req->verdict, sizeof(req->verdict));
+	req->verdict.kind = kind;
+	req->verdict.reason = reason;
+	req->verdict.status = status;
+	req->verdict.id = id;
 	fill_log_values(req);
 }
 
@@ -69,6 +76,9 @@ static enum err owned_names_sent(const struct request *req, struct slice *out)
 
 static bool is_set_by_us(const struct headers_conf *conf, struct slice name)
 {
+	/* They all begin with a "c"; few of a worker's do. */
+	if (name.len == 0 || name.ptr[0] != 'c')
+		return false;
 	return (conf->managed_transform && slice_starts(name, SLICE_LIT("cf-cert-"))) ||
 	       (conf->client_cert && slice_starts(name, SLICE_LIT("client-cert"))) ||
 	       (conf->forward_certificate && slice_starts(name, SLICE_LIT("cf-client-cert-")));
@@ -79,24 +89,26 @@ static enum err worker_headers(struct request *req, const struct policy_result *
 			       struct slice *out)
 {
 	const struct headers_conf *conf = &snapshot_config(req->snapshot)->headers;
-	struct header_block block = { .parts = { result->req_set }, .count = 1 };
-	struct header_cursor cursor = { 0 };
-	struct slice name, value;
+	struct reader r = reader_of(result->req_set);
 	bool clean = true;
 	uint8_t *room;
 	struct buf b;
 
 	*out = result->req_set;
-	while (header_block_next_pair(&block, &cursor, &name, &value))
-		clean &= !is_set_by_us(conf, name);
+	while (reader_left(&r)) {
+		clean &= !is_set_by_us(conf, reader_varstr(&r));
+		(void)reader_varstr(&r);
+	}
 	if (clean)
 		return ERR_OK;
 	room = arena_take(req->arena, result->req_set.len);
 	if (!room)
 		return ERR_MEMORY;
 	b = buf_fixed(room, result->req_set.len);
-	cursor = (struct header_cursor){ 0 };
-	while (header_block_next_pair(&block, &cursor, &name, &value)) {
+	r = reader_of(result->req_set);
+	while (reader_left(&r)) {
+		struct slice name = reader_varstr(&r), value = reader_varstr(&r);
+
 		if (is_set_by_us(conf, name))
 			continue;
 		buf_varstr(&b, name);

@@ -10,6 +10,15 @@ static bool is_host_byte(uint8_t c)
 	return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
 }
 
+/* What a byte is to a host or a path that is canonical already: most are, and cost a look at each byte. */
+#define PLAIN_HOST 1u
+#define PLAIN_PATH 2u
+static const uint8_t plain[256] = {
+	['-'] = 3, ['.'] = 3, ['_'] = 3, ['0' ... '9'] = 3, ['a' ... 'z'] = 3,
+	['!' ... '$'] = 2, ['&' ... ','] = 2, ['/'] = 2, [':' ... '['] = 2, [']' ... '^'] = 2,
+	['`'] = 2, ['{' ... '~'] = 2,
+};
+
 static bool is_hex(uint8_t c)
 {
 	uint8_t l = ascii_lower(c);
@@ -63,13 +72,33 @@ static enum err split_port(struct slice raw, struct slice *host)
 	return ERR_OK;
 }
 
+/* Lower case, no port, no empty label. */
+static bool is_plain_host(struct slice raw)
+{
+	unsigned both = PLAIN_HOST;
+	uint8_t before = '.';
+	bool empty = raw.len == 0 || raw.len > HOST_MAX;
+
+	for (size_t i = 0; i < raw.len; i++) {
+		both &= plain[raw.ptr[i]];
+		empty |= raw.ptr[i] == '.' && before == '.';
+		before = raw.ptr[i];
+	}
+	return both && !empty && before != '.';
+}
+
 enum err canon_host(struct arena *arena, struct slice raw, struct slice *out)
 {
 	struct slice host;
 	uint8_t *copy;
-	enum err err = split_port(raw, &host);
 	bool upper = false;
+	enum err err;
 
+	if (is_plain_host(raw)) {
+		*out = raw;
+		return ERR_OK;
+	}
+	err = split_port(raw, &host);
 	if (err)
 		return err;
 	if (host.ptr[0] != '[') {
@@ -104,18 +133,17 @@ static unsigned hex_digit(uint8_t c)
 	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(ascii_lower(c) - 'a') + 10;
 }
 
-/* Most paths are canonical already: no escape, no "\", no "//", no segment that begins with a dot. */
-static bool is_plain(struct slice raw)
+/* No escape, no "\", no "//", no segment that begins with a dot. */
+static bool is_plain_path(struct slice raw)
 {
-	for (size_t i = 0; i < raw.len; i++) {
-		uint8_t c = raw.ptr[i];
+	unsigned both = PLAIN_PATH;
+	bool twice = false;
 
-		if (c <= 0x20 || c >= 0x7f || c == '%' || c == '\\')
-			return false;
-		if (c == '/' && i + 1 < raw.len && (raw.ptr[i + 1] == '/' || raw.ptr[i + 1] == '.'))
-			return false;
-	}
-	return true;
+	for (size_t i = 0; i < raw.len; i++)
+		both &= plain[raw.ptr[i]];
+	for (size_t i = 1; i < raw.len; i++)
+		twice |= raw.ptr[i - 1] == '/' && (raw.ptr[i] == '/' || raw.ptr[i] == '.');
+	return both && !twice;
 }
 
 /* Decodes what may be decoded, refuses what hides a separator; out has room for raw.len bytes. */
@@ -190,7 +218,7 @@ enum err canon_path(struct arena *arena, struct slice raw, struct slice *out)
 
 	if (raw.len == 0 || (raw.ptr[0] != '/' && raw.ptr[0] != '\\'))
 		return ERR_FORMAT;
-	if (is_plain(raw)) {
+	if (is_plain_path(raw)) {
 		*out = raw;
 		return ERR_OK;
 	}

@@ -28,20 +28,21 @@ struct slot {
 	struct key key; /* views into the entry */
 	struct cert_entry *entry;
 	bool verified;
+	bool used; /* found since it was last looked at for its place */
 	struct slot *prev, *next;
 	UT_hash_handle hh;
 };
 
 struct shelf {
 	struct slot *table;
-	struct slot *oldest; /* utlist: the newest is oldest->prev */
+	struct slot *oldest; /* utlist: the newest is oldest->prev; what is used gets another round */
 	size_t count, max;
 };
 
 struct certcache {
 	struct shelf verified, unverified;
 	struct chaincache *chains;
-	uint64_t seed;
+	uint8_t secret[XXH_SECRET_DEFAULT_SIZE];
 	uint64_t next_key;
 	struct certcache_stats stats;
 };
@@ -54,12 +55,17 @@ static int key_differs(const void *a, const void *b)
 	       !slice_eq(x->chain, y->chain);
 }
 
+static uint64_t hash_bytes(const struct certcache *cache, struct slice s)
+{
+	return XXH3_64bits_withSecret(s.ptr, s.len, cache->secret, sizeof(cache->secret));
+}
+
 static unsigned hash_key(const struct certcache *cache, const struct key *key)
 {
-	uint64_t hash = XXH3_64bits_withSeed(key->leaf.ptr, key->leaf.len, cache->seed + key->set);
+	uint64_t hash = hash_bytes(cache, key->leaf) + key->set;
 
 	if (key->chain.len)
-		hash ^= XXH3_64bits_withSeed(key->chain.ptr, key->chain.len, hash);
+		hash = (hash ^ hash_bytes(cache, key->chain)) * UINT64_C(0x9e3779b97f4a7c15);
 	return (unsigned)(hash ^ hash >> 32);
 }
 
@@ -71,8 +77,8 @@ struct certcache *certcache_new(size_t max, struct chaincache *chains)
 	cache->unverified.max = max / UNVERIFIED_SHARE > UNVERIFIED_MIN ? max / UNVERIFIED_SHARE :
 									  UNVERIFIED_MIN;
 	cache->chains = chains;
-	/* Clients pick the keys: an unknown seed keeps them from picking one bucket. */
-	if (getrandom(&cache->seed, sizeof(cache->seed), 0) != (ssize_t)sizeof(cache->seed))
+	/* Clients pick the keys: an unknown secret keeps them from picking one bucket. */
+	if (getrandom(cache->secret, sizeof(cache->secret), 0) != (ssize_t)sizeof(cache->secret))
 		abort();
 	return cache;
 }
@@ -109,11 +115,24 @@ static struct slot *find_on(struct shelf *shelf, const struct key *key, unsigned
 	struct slot *slot;
 
 	HASH_FIND_BYHASHVALUE(hh, shelf->table, key, sizeof(*key), hash, slot);
-	if (slot && slot != shelf->oldest->prev) {
+	if (slot)
+		slot->used = true;
+	return slot;
+}
+
+/* Takes the oldest out that was not used since it became the oldest; each move forgets one use. */
+static void make_room(struct certcache *cache, struct shelf *shelf)
+{
+	struct slot *slot = shelf->oldest;
+
+	while (slot->used) {
+		slot->used = false;
 		DL_DELETE(shelf->oldest, slot);
 		DL_APPEND(shelf->oldest, slot);
+		slot = shelf->oldest;
 	}
-	return slot;
+	cache->stats.evictions++;
+	remove_slot(cache, slot);
 }
 
 static uint64_t memories(const struct certcache_query *query)
@@ -152,10 +171,8 @@ static void add_slot(struct certcache *cache, struct cert_entry *entry, const st
 		slot->key.chain = entry->chain;
 	slot->entry = entry;
 	shelf = shelf_of(cache, slot);
-	if (shelf->count == shelf->max) {
-		cache->stats.evictions++;
-		remove_slot(cache, shelf->oldest);
-	}
+	if (shelf->count == shelf->max)
+		make_room(cache, shelf);
 	HASH_ADD_KEYPTR_BYHASHVALUE(hh, shelf->table, &slot->key, sizeof(slot->key), hash, slot);
 	DL_APPEND(shelf->oldest, slot);
 	shelf->count++;

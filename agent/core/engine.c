@@ -110,21 +110,32 @@ const struct metrics *engine_metrics(const struct engine *engine)
 	return &engine->metrics;
 }
 
-static void hex_digits(uint8_t *out, uint64_t value, size_t digits)
+/* Eight hex digits at once: nibbles spread to octets, then all of them made letters where they must be. */
+static void hex_digits(uint8_t *out, uint32_t value)
 {
-	for (size_t i = digits; i-- > 0; value >>= 4)
-		out[i] = (uint8_t)"0123456789abcdef"[value & 15];
+	uint64_t x = value;
+
+	x = (x << 16 | x) & UINT64_C(0x0000ffff0000ffff);
+	x = (x << 8 | x) & UINT64_C(0x00ff00ff00ff00ff);
+	x = (x << 4 | x) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	x += UINT64_C(0x3030303030303030) +
+	     (((x + UINT64_C(0x0606060606060606)) >> 4) & UINT64_C(0x0101010101010101)) * ('a' - '0' - 10);
+	x = __builtin_bswap64(x);
+	memcpy(out, &x, sizeof(x));
 }
 
 static void give_id(struct engine *engine, struct request *req)
 {
 	uint8_t *id = arena_take(req->arena, ID_DIGITS);
+	uint64_t number;
 
 	if (!id)
 		return;
 	/* The time orders ids, the rest keeps them apart. */
-	hex_digits(id, (uint64_t)req->now_s, 8);
-	hex_digits(id + 8, engine->id_start + ++engine->id_count, 16);
+	number = engine->id_start + ++engine->id_count;
+	hex_digits(id, (uint32_t)req->now_s);
+	hex_digits(id + 8, (uint32_t)(number >> 32));
+	hex_digits(id + 16, (uint32_t)number);
 	req->verdict.id = slice_of(id, ID_DIGITS);
 }
 
@@ -236,8 +247,11 @@ static enum engine_state run_worker(struct engine *engine, struct ticket *ticket
 	req->stage = "worker";
 	req->worker = slice_str(worker->name);
 	metric_add(&engine->metrics.worker_runs, 1);
-	ticket->call = (struct policy_call){ .req = req, .worker = worker,
-					     .on_done = on_policy_done, .arg = ticket };
+	mem_zero(&ticket->call, sizeof(ticket->call));
+	ticket->call.req = req;
+	ticket->call.worker = worker;
+	ticket->call.on_done = on_policy_done;
+	ticket->call.arg = ticket;
 	if (engine->env.policy->start(req->world->policies, &ticket->call) == POLICY_DONE) {
 		apply(engine, req, &ticket->call.result);
 		return ENGINE_DONE;

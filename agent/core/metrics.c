@@ -10,11 +10,10 @@ int64_t metrics_bound_ns(size_t i)
 
 static size_t bucket_of(int64_t ns)
 {
-	size_t i = 0;
+	uint64_t units = ns > 0 ? (uint64_t)(ns - 1) / 1000 : 0;
+	size_t i = units ? 64 - (size_t)__builtin_clzll(units) : 0;
 
-	while (i < METRICS_BUCKETS && ns > metrics_bound_ns(i))
-		i++;
-	return i;
+	return i < METRICS_BUCKETS ? i : METRICS_BUCKETS;
 }
 
 void metrics_decision(struct metrics *metrics, enum verdict_kind kind, enum reason reason, int64_t ns)

@@ -74,12 +74,26 @@ void request_init(struct request *req, struct arena *arena);
  */
 enum err request_set_arg(struct request *req, struct slice name, struct value value) MUST_USE;
 
+/* The place of an argument by another name. ERR_MEMORY. */
+enum err request_extra(struct request *req, struct slice name, struct value **out) MUST_USE;
+
 /*
  * The same for a front that decodes in place: *out is where the value of this
- * argument goes, to be filled at once with anything but VALUE_NOT_SENT. Left
+ * argument goes, zeroed, to be filled at once with anything but NOT_SENT. Left
  * alone when there is an error.
  */
-enum err request_arg_slot(struct request *req, struct slice name, struct value **out) MUST_USE;
+static inline MUST_USE enum err request_arg_slot(struct request *req, struct slice name,
+						 struct value **out)
+{
+	enum arg arg = arg_find(name);
+
+	if (arg == ARG_COUNT)
+		return request_extra(req, name, out);
+	if (req->args[arg].kind != VALUE_NOT_SENT)
+		return ERR_DUPLICATE;
+	*out = &req->args[arg];
+	return ERR_OK;
+}
 
 /* The argument as text or bytes; empty unless TEXT or BINARY was sent. */
 static inline struct slice request_bytes(const struct request *req, enum arg arg)

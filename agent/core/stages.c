@@ -42,33 +42,43 @@ static bool lacks_argument(struct request *req, const enum arg *needed, size_t c
 	return false;
 }
 
-static bool has_type(const struct request *req, enum arg arg)
-{
-	enum value_kind kind = req->args[arg].kind;
+#define KIND(kind) (1u << VALUE_##kind)
+#define UNSENT_OR(kinds) (KIND(NOT_SENT) | KIND(NULL) | (kinds))
 
-	switch (arg) {
-	case ARG_USED:
-	case ARG_RESUMED:
-	case ARG_EARLY:
-		return kind == VALUE_BOOL || kind == VALUE_INT || kind == VALUE_UINT;
-	case ARG_SRC:
-		return kind == VALUE_IP || kind == VALUE_TEXT;
-	case ARG_SRC_PORT:
-		return kind == VALUE_INT || kind == VALUE_UINT;
-	default:
-		return kind == VALUE_TEXT || kind == VALUE_BINARY;
-	}
-}
+/* Which kinds of value an argument may have, a bit each. */
+static const uint8_t kinds[ARG_COUNT] = {
+	[ARG_CERT] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
+	[ARG_USED] = UNSENT_OR(KIND(BOOL) | KIND(INT) | KIND(UINT)),
+	[ARG_CHAIN] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
+	[ARG_SNI] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
+	[ARG_TLS_VERSION] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
+	[ARG_TLS_CIPHER] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
+	[ARG_RESUMED] = UNSENT_OR(KIND(BOOL) | KIND(INT) | KIND(UINT)),
+	[ARG_EARLY] = UNSENT_OR(KIND(BOOL) | KIND(INT) | KIND(UINT)),
+	[ARG_SRC] = UNSENT_OR(KIND(IP) | KIND(TEXT)),
+	[ARG_SRC_PORT] = UNSENT_OR(KIND(INT) | KIND(UINT)),
+	[ARG_METHOD] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
+	[ARG_SCHEME] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
+	[ARG_HOST] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
+	[ARG_PATH] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
+	[ARG_QUERY] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
+	[ARG_VERSION] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
+	[ARG_HEADERS] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
+	[ARG_ID] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
+};
 
 static bool has_wrong_type(struct request *req)
 {
+	unsigned wrong = 0;
+
 	for (enum arg arg = 0; arg < ARG_COUNT; arg++)
-		if (req->args[arg].kind > VALUE_NULL && !has_type(req, arg)) {
-			request_explain(req, "an argument of the wrong type: ",
-					slice_str(arg_name(arg)));
-			return true;
-		}
-	return false;
+		wrong |= ~((unsigned)kinds[arg] >> req->args[arg].kind) & 1;
+	if (!wrong)
+		return false;
+	for (enum arg arg = 0; arg < ARG_COUNT; arg++)
+		if (!(kinds[arg] >> req->args[arg].kind & 1))
+			request_explain(req, "an argument of the wrong type: ", slice_str(arg_name(arg)));
+	return true;
 }
 
 static enum reason canonical_host(struct request *req)
@@ -81,7 +91,7 @@ static enum reason canonical_host(struct request *req)
 
 	if (err == ERR_MEMORY)
 		return REASON_OVERLOADED;
-	while (request_header_next(req, &at, &name, &value))
+	while (request_sent(req, ARG_HEADERS) && request_header_next(req, &at, &name, &value))
 		hosts += slice_eq_nocase(name, SLICE_LIT("host"));
 	if (!err && hosts <= 1)
 		return REASON_ALLOWED;

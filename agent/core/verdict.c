@@ -52,25 +52,6 @@ const char *verdict_name(enum verdict_kind kind)
 	return names[kind];
 }
 
-enum err header_block_add(struct header_block *block, struct slice part)
-{
-	if (part.len == 0)
-		return ERR_OK;
-	if (block->count == HEADER_PARTS)
-		return ERR_LIMIT;
-	block->parts[block->count++] = part;
-	return ERR_OK;
-}
-
-size_t header_block_size(const struct header_block *block)
-{
-	size_t size = 0;
-
-	for (size_t i = 0; i < block->count; i++)
-		size += block->parts[i].len;
-	return size;
-}
-
 static bool at_part(const struct header_block *block, struct header_cursor *cursor,
 		    struct reader *reader)
 {

@@ -270,6 +270,12 @@ static int64_t goodbye_at(const struct spoe_session *session)
 	return session->quiet_at < session->goodbye_until ? session->quiet_at : session->goodbye_until;
 }
 
+static bool owes_goodbye(const struct spoe_session *session)
+{
+	return session->draining && !session->said_goodbye && session->asked &&
+	       session->phase == SPOE_OPEN && is_idle(session);
+}
+
 /*
  * HAProxy closes an idle connection when it is told to. From 3.1 on a question
  * that crosses the DISCONNECT hangs for the whole processing timeout, so it is
@@ -277,8 +283,7 @@ static int64_t goodbye_at(const struct spoe_session *session)
  */
 static void drain_step(struct spoe_session *session)
 {
-	if (!session->draining || session->said_goodbye || !session->asked ||
-	    session->phase != SPOE_OPEN || !is_idle(session) || session->now < goodbye_at(session))
+	if (!owes_goodbye(session) || session->now < goodbye_at(session))
 		return;
 	session->said_goodbye = true;
 	say_goodbye(session, SPOP_NORMAL);
@@ -342,7 +347,7 @@ int64_t spoe_deadline(const struct spoe_session *session)
 	int64_t at = sooner(sooner(session->hello_until, session->partial_until),
 			    sooner(session->fragments_until, session->close_at));
 
-	if (session->draining && !session->said_goodbye && is_idle(session))
+	if (owes_goodbye(session))
 		at = sooner(at, goodbye_at(session));
 	/* Requests have the same deadline behind their start, so the first to come is the first to go. */
 	if (session->pending)

@@ -1,77 +1,124 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "front/spoe_ack.h"
 
+#include <assert.h>
+
 #include "wire/spop.h"
+
+/* Names, types and lengths of all variables, and the words of verdict and reason. */
+#define HEADS_MAX 640
 
 /* "set-var, three arguments, scope txn, name" as it stands on the wire; len is the name's. */
 #define SET_VAR(len, name) SLICE_LIT("\x01\x03\x02" len name)
 
-static inline void put_text(struct buf *out, struct slice head, struct slice text)
+/* Room that was asked for once, so that a variable costs little more than its bytes. */
+struct pen {
+	uint8_t *pos, *end;
+	bool full;
+};
+
+static inline __attribute__((always_inline)) void put(struct pen *pen, struct slice s)
+{
+	if (s.len > (size_t)(pen->end - pen->pos)) {
+		pen->full = true;
+		return;
+	}
+	if (s.len)
+		memcpy(pen->pos, s.ptr, s.len);
+	pen->pos += s.len;
+}
+
+static inline void put_u8(struct pen *pen, uint8_t v)
+{
+	put(pen, slice_of(&v, 1));
+}
+
+static void put_varint_long(struct pen *pen, uint64_t v)
+{
+	uint8_t room[10];
+	struct buf b = buf_fixed(room, sizeof(room));
+
+	buf_varint(&b, v);
+	put(pen, buf_slice(&b));
+}
+
+static inline void put_varint(struct pen *pen, uint64_t v)
+{
+	if (v < 240)
+		put_u8(pen, (uint8_t)v);
+	else
+		put_varint_long(pen, v);
+}
+
+static inline __attribute__((always_inline)) void put_text(struct pen *pen, struct slice head,
+							   struct slice text)
 {
 	if (text.len == 0)
 		return;
-	buf_put(out, head);
-	buf_u8(out, SPOP_DATA_TEXT);
-	buf_varstr(out, text);
+	put(pen, head);
+	put_u8(pen, SPOP_DATA_TEXT);
+	put_varint(pen, text.len);
+	put(pen, text);
 }
 
-static inline void put_number(struct buf *out, struct slice head, enum spop_data type, uint64_t number)
+static inline void put_number(struct pen *pen, struct slice head, enum spop_data type, uint64_t number)
 {
 	if (number == 0)
 		return;
-	buf_put(out, head);
-	buf_u8(out, (uint8_t)type);
-	buf_varint(out, number);
+	put(pen, head);
+	put_u8(pen, (uint8_t)type);
+	put_varint(pen, number);
 }
 
 /* A block of the verdict with the `closing` empty strings that end it (one for names, two for pairs). */
-static inline void put_block(struct buf *out, struct slice head, const struct header_block *block,
+static inline void put_block(struct pen *pen, struct slice head, const struct header_block *block,
 			     size_t closing)
 {
-	size_t size = header_block_size(block);
+	size_t size;
 
-	if (size == 0)
+	if (block->count == 0)
 		return;
-	buf_put(out, head);
-	buf_u8(out, SPOP_DATA_BINARY);
-	buf_varint(out, size + closing);
+	size = header_block_size(block);
+	put(pen, head);
+	put_u8(pen, SPOP_DATA_BINARY);
+	put_varint(pen, size + closing);
 	for (size_t i = 0; i < block->count; i++)
-		buf_put(out, block->parts[i]);
-	buf_put(out, slice_of("\0", closing));
+		put(pen, block->parts[i]);
+	put(pen, slice_of("\0", closing));
 }
 
-static inline void put_decision(struct buf *out, const struct verdict *verdict)
+static inline void put_decision(struct pen *pen, const struct verdict *verdict)
 {
-	put_text(out, SET_VAR("\x07", "verdict"), slice_str(verdict_name(verdict->kind)));
-	put_number(out, SET_VAR("\x06", "status"), SPOP_DATA_UINT32, (uint32_t)verdict->status);
-	put_text(out, SET_VAR("\x06", "reason"), slice_str(reason_name(verdict->reason)));
-	put_text(out, SET_VAR("\x02", "id"), verdict->id);
+	put_text(pen, SET_VAR("\x07", "verdict"), slice_str(verdict_name(verdict->kind)));
+	put_number(pen, SET_VAR("\x06", "status"), SPOP_DATA_UINT32, (uint32_t)verdict->status);
+	put_text(pen, SET_VAR("\x06", "reason"), slice_str(reason_name(verdict->reason)));
+	put_text(pen, SET_VAR("\x02", "id"), verdict->id);
 }
 
-static inline void put_content(struct buf *out, const struct verdict *verdict)
+static inline void put_content(struct pen *pen, const struct verdict *verdict)
 {
-	put_text(out, SET_VAR("\x04", "body"), verdict->body);
-	put_text(out, SET_VAR("\x0c", "content_type"), verdict->content_type);
-	put_text(out, SET_VAR("\x08", "location"), verdict->location);
-	put_block(out, SET_VAR("\x07", "req_del"), &verdict->req_del, 1);
-	put_block(out, SET_VAR("\x0b", "req_headers"), &verdict->req_set, 2);
-	put_block(out, SET_VAR("\x07", "res_del"), &verdict->res_del, 1);
-	put_block(out, SET_VAR("\x0b", "res_headers"), &verdict->res_set, 2);
+	put_text(pen, SET_VAR("\x04", "body"), verdict->body);
+	put_text(pen, SET_VAR("\x0c", "content_type"), verdict->content_type);
+	put_text(pen, SET_VAR("\x08", "location"), verdict->location);
+	put_block(pen, SET_VAR("\x07", "req_del"), &verdict->req_del, 1);
+	put_block(pen, SET_VAR("\x0b", "req_headers"), &verdict->req_set, 2);
+	put_block(pen, SET_VAR("\x07", "res_del"), &verdict->res_del, 1);
+	put_block(pen, SET_VAR("\x0b", "res_headers"), &verdict->res_set, 2);
 	if (verdict->client_cert) {
-		buf_put(out, SET_VAR("\x0b", "client_cert"));
-		buf_u8(out, SPOP_DATA_BOOL | SPOP_DATA_TRUE);
+		put(pen, SET_VAR("\x0b", "client_cert"));
+		put_u8(pen, SPOP_DATA_BOOL | SPOP_DATA_TRUE);
 	}
-	put_number(out, SET_VAR("\x05", "until"), SPOP_DATA_INT64, (uint64_t)verdict->until);
+	put_number(pen, SET_VAR("\x05", "until"), SPOP_DATA_INT64, (uint64_t)verdict->until);
 }
 
-static inline void put_log_values(struct buf *out, const struct verdict *verdict)
+static inline void put_log_values(struct pen *pen, const struct verdict *verdict)
 {
-	put_text(out, SET_VAR("\x02", "cn"), verdict->cn);
-	put_text(out, SET_VAR("\x06", "serial"), verdict->serial);
-	put_text(out, SET_VAR("\x0b", "fingerprint"), verdict->fingerprint);
-	put_text(out, SET_VAR("\x07", "subject"), verdict->subject);
-	put_text(out, SET_VAR("\x06", "issuer"), verdict->issuer);
-	put_text(out, SET_VAR("\x08", "verified"), verdict->verified);
+	put_text(pen, SET_VAR("\x02", "cn"), verdict->cn);
+	put_text(pen, SET_VAR("\x06", "serial"), verdict->serial);
+	put_text(pen, SET_VAR("\x0b", "fingerprint"), verdict->fingerprint);
+	put_text(pen, SET_VAR("\x07", "subject"), verdict->subject);
+	put_text(pen, SET_VAR("\x06", "issuer"), verdict->issuer);
+	put_text(pen, SET_VAR("\x08", "verified"), verdict->verified);
 }
 
 static size_t begin(struct buf *out, const struct spoe_ids *ids)
@@ -81,35 +128,47 @@ static size_t begin(struct buf *out, const struct spoe_ids *ids)
 							   .frame_id = ids->frame });
 }
 
-/* Closes the frame; false when it is over max. */
-static bool end(struct buf *out, size_t begun, size_t max)
+/* At least what all variables of a verdict take: values, and a bound of names, types and lengths. */
+static size_t bound(const struct verdict *verdict)
 {
-	spop_frame_end(out, begun);
-	return !buf_err(out) && out->len - begun <= max;
+	return HEADS_MAX + verdict->id.len + verdict->body.len + verdict->content_type.len +
+	       verdict->location.len + header_block_size(&verdict->req_del) +
+	       header_block_size(&verdict->req_set) + header_block_size(&verdict->res_del) +
+	       header_block_size(&verdict->res_set) + verdict->cn.len + verdict->serial.len +
+	       verdict->fingerprint.len + verdict->subject.len + verdict->issuer.len +
+	       verdict->verified.len;
 }
 
 enum err spoe_ack_encode(struct buf *out, const struct spoe_ids *ids, const struct verdict *verdict,
 			 size_t max)
 {
-	size_t begun = begin(out, ids), decided, content;
+	size_t begun = begin(out, ids), size = bound(verdict);
+	uint8_t *start = buf_want(out, size), *decided, *content;
+	struct pen pen = { start, start ? start + size : start, !start };
+	size_t header = out->len - begun;
 
-	put_decision(out, verdict);
-	decided = out->len;
-	put_content(out, verdict);
-	content = out->len;
-	put_log_values(out, verdict);
-	if (end(out, begun, max))
-		return ERR_OK;
-	if (!buf_err(out)) {
-		out->len = content;
-		if (end(out, begun, max))
-			return ERR_OK;
-		out->len = decided;
-		if (verdict->kind == VERDICT_DENY && end(out, begun, max))
-			return ERR_OK;
+	if (!start) {
+		out->len = begun;
+		return ERR_LIMIT;
 	}
-	out->len = begun;
-	return ERR_LIMIT;
+	max = max > header ? max - header : 0;
+	put_decision(&pen, verdict);
+	decided = pen.pos;
+	put_content(&pen, verdict);
+	content = pen.pos;
+	put_log_values(&pen, verdict);
+	assert(!pen.full);
+	if ((size_t)(pen.pos - start) > max)
+		pen.pos = content;
+	if ((size_t)(pen.pos - start) > max && verdict->kind == VERDICT_DENY)
+		pen.pos = decided;
+	if ((size_t)(pen.pos - start) > max) {
+		out->len = begun;
+		return ERR_LIMIT;
+	}
+	buf_added(out, (size_t)(pen.pos - start));
+	spop_frame_end(out, begun);
+	return ERR_OK;
 }
 
 void spoe_ack_nothing(struct buf *out, const struct spoe_ids *ids)

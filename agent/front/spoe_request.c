@@ -125,10 +125,12 @@ void spoe_refuse(struct spoe_session *session, const struct spoe_ids *ids, enum 
 
 /* What the messages of one NOTIFY come to. */
 struct reading {
+	struct request *req;
 	unsigned asked;	   /* messages that we decide */
 	unsigned others;   /* messages that we do not know */
 	enum reason reason; /* why the question cannot be taken, or REASON_ALLOWED */
 	const char *why;
+	struct value spare; /* takes what has no place */
 };
 
 static void spoil(struct reading *reading, enum reason reason, const char *why)
@@ -139,32 +141,33 @@ static void spoil(struct reading *reading, enum reason reason, const char *why)
 	reading->why = why;
 }
 
-static void read_args(struct reader *r, unsigned count, struct request *req, struct reading *reading)
+static struct value *no_place(struct reading *reading, enum err err)
 {
-	for (unsigned i = 0; i < count && !reader_err(r); i++) {
-		struct slice name = reader_varstr(r);
-		struct value ignored, *slot = &ignored;
-		enum err err = request_arg_slot(req, name, &slot);
-
-		spop_value_decode(r, slot);
-		if (err == ERR_DUPLICATE)
-			spoil(reading, REASON_BAD_REQUEST, "an argument was sent twice");
-		else if (err)
-			spoil(reading, REASON_OVERLOADED, "the arguments need too much memory");
-	}
+	if (err == ERR_DUPLICATE)
+		spoil(reading, REASON_BAD_REQUEST, "an argument was sent twice");
+	else
+		spoil(reading, REASON_OVERLOADED, "the arguments need too much memory");
+	return &reading->spare;
 }
 
-static void skip_args(struct reader *r, unsigned count)
+static struct value *place_of(void *arg, struct slice name)
 {
-	for (unsigned i = 0; i < count && !reader_err(r); i++) {
-		struct slice name;
-		struct value value;
+	struct reading *reading = arg;
+	struct value *place;
+	enum err err = request_arg_slot(reading->req, name, &place);
 
-		spop_arg_decode(r, &name, &value);
-	}
+	return err ? no_place(reading, err) : place;
 }
 
-static enum err read_messages(struct slice payload, struct request *req, struct reading *reading)
+static struct value *spare_place(void *arg, struct slice name)
+{
+	struct reading *reading = arg;
+
+	(void)name;
+	return &reading->spare;
+}
+
+static enum err read_messages(struct slice payload, struct reading *reading)
 {
 	struct reader r = reader_of(payload);
 	struct spop_message message;
@@ -172,12 +175,12 @@ static enum err read_messages(struct slice payload, struct request *req, struct 
 	while (spop_message_decode(&r, &message)) {
 		if (!slice_eq(message.name, SLICE_LIT("check-client-cert"))) {
 			reading->others++;
-			skip_args(&r, message.args);
+			spop_args_decode(&r, message.args, spare_place, reading);
 		} else if (reading->asked++) {
 			spoil(reading, REASON_BAD_REQUEST, "check-client-cert was sent twice in one frame");
-			skip_args(&r, message.args);
+			spop_args_decode(&r, message.args, spare_place, reading);
 		} else {
-			read_args(&r, message.args, req, reading);
+			spop_args_decode(&r, message.args, place_of, reading);
 		}
 	}
 	return reader_err(&r);
@@ -186,14 +189,14 @@ static enum err read_messages(struct slice payload, struct request *req, struct 
 void spoe_notify(struct spoe_session *session, const struct spoe_ids *ids, struct slice payload)
 {
 	struct spoe_request *request = take(session, ids);
-	struct reading reading = { .reason = REASON_ALLOWED };
+	struct reading reading = { .req = &request->req, .reason = REASON_ALLOWED };
 	struct slice copy = arena_copy(&request->arena, payload);
 	struct buf *out = session->hooks->out(session->arg);
 	size_t begun = out->len;
 
 	if (!copy.ptr) {
 		refuse(request, REASON_OVERLOADED, "no memory for the message");
-	} else if (read_messages(copy, &request->req, &reading)) {
+	} else if (read_messages(copy, &reading)) {
 		give_back(request);
 		spoe_fail(session, SPOP_INVALID, "messages that do not decode");
 	} else if (reading.reason != REASON_ALLOWED) {

@@ -151,6 +151,80 @@ static inline void spop_arg_decode(struct reader *r, struct slice *name, struct 
 	spop_value_decode(r, value);
 }
 
+/*
+ * What nearly every value is: a text or octets of less than 2288 bytes, a BOOL,
+ * NULL. out was zeroed before. False, and nothing moved, for all else, what is
+ * malformed included: then spop_value_decode has the word.
+ */
+static inline bool spop_value_decode_short(const uint8_t **pos, const uint8_t *end, struct value *out)
+{
+	const uint8_t *p = *pos;
+	size_t len;
+
+	if (end - p < 2 || p[0] > SPOP_DATA_BINARY) {
+		if (p == end || p[0] != (SPOP_DATA_BOOL | SPOP_DATA_TRUE))
+			return false;
+		out->kind = VALUE_BOOL;
+		out->boolean = true;
+		*pos = p + 1;
+		return true;
+	}
+	if (p[0] < SPOP_DATA_INT32) {
+		out->kind = p[0] == SPOP_DATA_BOOL ? VALUE_BOOL : VALUE_NULL;
+		*pos = p + 1;
+		return true;
+	}
+	if (p[0] < SPOP_DATA_TEXT)
+		return false;
+	out->kind = p[0] == SPOP_DATA_TEXT ? VALUE_TEXT : VALUE_BINARY;
+	len = p[1];
+	p += 2;
+	if (len >= 240) {
+		if (p == end || *p >= 128)
+			return false;
+		len += (size_t)*p++ << 4;
+	}
+	if (len > (size_t)(end - p))
+		return false;
+	out->bytes.ptr = p;
+	out->bytes.len = len;
+	*pos = p + len;
+	return true;
+}
+
+/*
+ * A row of arguments: where(arg, name) says where each value goes (zeroed, not
+ * NULL). Most of what decoding a frame costs is here, hence two pointers in
+ * registers and a function that is compiled in.
+ */
+static inline __attribute__((always_inline)) void
+spop_args_decode(struct reader *r, unsigned count,
+		 struct value *(*where)(void *arg, struct slice name), void *arg)
+{
+	const uint8_t *pos = r->pos, *end = r->end;
+
+	while (count-- && !reader_err(r)) {
+		struct slice name;
+		struct value *place;
+
+		if (end - pos > 1 && pos[0] < 240 && end - pos > 1 + pos[0]) {
+			name = slice_of(pos + 1, pos[0]);
+			pos += 1 + pos[0];
+		} else {
+			r->pos = pos;
+			name = reader_varstr(r);
+			pos = r->pos;
+		}
+		place = where(arg, name);
+		if (spop_value_decode_short(&pos, end, place))
+			continue;
+		r->pos = pos;
+		spop_value_decode(r, place);
+		pos = r->pos;
+	}
+	r->pos = pos;
+}
+
 /* The type is chosen by the value: INT64, UINT64, STRING, BINARY, IPV4 or IPV6 by length … */
 void spop_arg_encode(struct buf *out, struct slice name, const struct value *value);
 

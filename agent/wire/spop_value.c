@@ -24,11 +24,18 @@ static int64_t decode_uint32(struct reader *r)
 	return (int64_t)bits;
 }
 
-static void decode_plain(struct reader *r, unsigned type, struct value *out)
+void spop_value_decode(struct reader *r, struct value *out)
 {
+	unsigned head = reader_u8(r), type = head & 0x0f;
+
+	*out = (struct value){ .kind = VALUE_NULL };
 	switch (type) {
 	case SPOP_DATA_NULL:
-		out->kind = VALUE_NULL;
+		break;
+	case SPOP_DATA_BOOL:
+		out->kind = VALUE_BOOL;
+		out->boolean = head & SPOP_DATA_TRUE;
+		head &= ~SPOP_DATA_TRUE;
 		break;
 	case SPOP_DATA_INT32:
 		out->kind = VALUE_INT;
@@ -55,20 +62,6 @@ static void decode_plain(struct reader *r, unsigned type, struct value *out)
 		break;
 	default:
 		reader_fail(r, ERR_FORMAT);
-	}
-}
-
-void spop_value_decode(struct reader *r, struct value *out)
-{
-	unsigned head = reader_u8(r);
-
-	*out = (struct value){ .kind = VALUE_NULL };
-	if ((head & 0x0f) == SPOP_DATA_BOOL) {
-		out->kind = VALUE_BOOL;
-		out->boolean = head & SPOP_DATA_TRUE;
-		head &= ~SPOP_DATA_TRUE;
-	} else {
-		decode_plain(r, head & 0x0f, out);
 	}
 	if (head >> 4)
 		reader_fail(r, ERR_FORMAT);
