@@ -125,8 +125,9 @@ static void read_extension(const struct der_extension *extension, struct crl *cr
 		read_scope(extension->value, crl, outer);
 	} else if (slice_eq(oid, OID(CE_AUTHORITY_KEY))) {
 		read_authority_key(extension->value, crl, outer);
-	} else if (extension->critical && !slice_eq(oid, OID(CE_ISSUER_ALT_NAME)) &&
-		   !slice_eq(oid, OID(CE_FRESHEST))) {
+	} else if (slice_eq(oid, OID(CE_FRESHEST))) {
+		crl->freshest = extension->value;
+	} else if (extension->critical && !slice_eq(oid, OID(CE_ISSUER_ALT_NAME))) {
 		reader_fail(outer, ERR_TYPE);
 	}
 }

@@ -49,6 +49,7 @@ struct crl {
 	struct crl_number number, base; /* base: of the full list that a delta changes */
 	struct slice authority_key;	/* keyIdentifier of the AKI, or empty */
 	struct crl_scope scope;
+	struct slice freshest; /* value of the freshest CRL extension, for points_freshest(), or empty */
 	struct slice entries; /* content of revokedCertificates */
 };
 

@@ -14,4 +14,13 @@
  */
 enum err pem_certificates(struct slice pem, struct buf *der, size_t *first) MUST_USE;
 
+/*
+ * Turns the lists of a file (CRLs) into DER where they lie, one behind the
+ * other: a list may have 64 MB, of which nobody wants a copy. Text is decoded
+ * (RFC 7468 6: X509 CRL blocks, others are passed over), what begins with a DER
+ * SEQUENCE stays. Returns the length in *der_len. ERR_FORMAT: neither, a block
+ * without its end, or bytes that are no whole SEQUENCE; the bytes are then spoiled.
+ */
+enum err pem_lists(uint8_t *bytes, size_t len, size_t *der_len) MUST_USE;
+
 #endif

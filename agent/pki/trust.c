@@ -218,6 +218,7 @@ enum err trust_load(struct slice anchors, const char *anchors_file, struct slice
 		return ERR_CONFIG;
 	}
 	trust->cas = mem_grow(trust->cas, trust->count * sizeof(*trust->cas));
+	signers_find(trust);
 	sort(trust);
 	*out = trust;
 	return ERR_OK;

@@ -19,11 +19,14 @@ struct trust_ca {
 	struct slice subject; /* RFC 2253 */
 	int64_t not_before, not_after; /* epoch seconds */
 	bool anchor;
+	bool crl_signer; /* only signs lists, for a CA of the authority */
 };
 
 /*
  * Reads PEM text: every certificate in `anchors` becomes an anchor, in
- * `intermediates` (may be empty) a helper; one that stands twice counts once.
+ * `intermediates` (may be empty) a helper; one that stands twice counts once. A
+ * certificate of either that is no CA, whose key usage has cRLSign and which a
+ * CA of the authority has issued, is a CRL signer and nothing else.
  * File names are for messages only. Faults (no certificate in it, a block that
  * is no certificate) go to diag with their line; ERR_CONFIG. What can never
  * help to verify anything (a weak key, a malformed extension) is a warning.
@@ -41,6 +44,24 @@ void trust_inherit(struct trust *trust, struct trust *before);
 /* The certificates that it was loaded with, for lints, status and metrics. Borrowed. */
 size_t trust_count(const struct trust *trust);
 void trust_get(const struct trust *trust, size_t i, struct trust_ca *out);
+
+/* A certificate whose key may sign lists in the name that was asked for. */
+struct x509_st;
+struct trust_issuer {
+	struct x509_st *x509; /* borrowed for the call */
+	/* SHA-256 of name and public key of the CA that its lists speak for: itself, or of the CA that
+	 * certified the signer. Not when indirect_only: then only entries that name their issuer count. */
+	uint8_t key[32];
+	bool indirect_only;
+};
+
+/*
+ * Calls on_issuer for each certificate of the authority whose subject is that
+ * name (DER): anchors, helpers, CRL signers that are valid at now, and what is
+ * remembered. Stops when it returns true, which is then the result. Any thread.
+ */
+bool trust_issuers(struct trust *trust, struct slice name, int64_t now,
+		   bool (*on_issuer)(void *arg, const struct trust_issuer *issuer), void *arg);
 
 /* At most this much is remembered for one authority, the oldest out first. */
 #define TRUST_MEMORY_CERTS 256

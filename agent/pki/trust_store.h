@@ -17,6 +17,7 @@ struct ca {
 	struct x509_st *x509;
 	uint32_t subject_hash;
 	bool anchor;
+	struct x509_st *signs_for; /* a CRL signer: the CA that certified it, borrowed; else NULL */
 	struct trust_ca info;
 };
 
@@ -42,6 +43,9 @@ struct trust {
 	uint32_t *by_subject; /* indices into cas, sorted by subject_hash, else in order */
 	struct memory memory;
 };
+
+/* Sets signs_for of those that only sign lists; they are no anchors. */
+void signers_find(struct trust *trust);
 
 /* The range of by_subject whose hash it is: returns its start, sets *count. */
 size_t trust_find(const struct trust *trust, uint32_t subject_hash, size_t *count);

@@ -159,7 +159,7 @@ static void add_helpers(struct walk *walk, const struct node *subject)
 	for (size_t i = 0; i < count; i++) {
 		const struct ca *ca = trust_at(walk->trust, first + i);
 
-		if (!ca->anchor && X509_up_ref(ca->x509))
+		if (!ca->anchor && !ca->signs_for && X509_up_ref(ca->x509))
 			add_node(walk, ca->x509, subject->x509, SLICE_EMPTY);
 	}
 }
