@@ -17,6 +17,10 @@
 /* Certificates that do not verify get this part of the room. */
 #define UNVERIFIED_SHARE 8
 #define UNVERIFIED_MIN 64
+/* The room is meant for certificates of a usual size; larger ones take up more of it. */
+#define USUAL_SIZE 2048
+/* How many that are in use get another round before one has to go. */
+#define LOOKS_MAX 64
 
 struct key {
 	struct slice leaf, chain;
@@ -29,6 +33,7 @@ struct slot {
 	struct cert_entry *entry;
 	bool verified;
 	bool used; /* found since it was last looked at for its place */
+	size_t weight;
 	struct slot *prev, *next;
 	UT_hash_handle hh;
 };
@@ -36,7 +41,8 @@ struct slot {
 struct shelf {
 	struct slot *table;
 	struct slot *oldest; /* utlist: the newest is oldest->prev; what is used gets another round */
-	size_t count, max;
+	size_t count;
+	size_t weight, max; /* of all slots together, at most */
 };
 
 struct certcache {
@@ -95,6 +101,7 @@ static void remove_slot(struct certcache *cache, struct slot *slot)
 	HASH_DELETE(hh, shelf->table, slot);
 	DL_DELETE(shelf->oldest, slot);
 	shelf->count--;
+	shelf->weight -= slot->weight;
 	cert_entry_unref(slot->entry);
 	free(slot);
 }
@@ -120,12 +127,15 @@ static struct slot *find_on(struct shelf *shelf, const struct key *key, unsigned
 	return slot;
 }
 
-/* Takes the oldest out that was not used since it became the oldest; each move forgets one use. */
+/*
+ * Takes the oldest out that was not used since it became the oldest; each move forgets one use. Where all
+ * are in use an early one goes: looking at a whole shelf would keep the loop for milliseconds.
+ */
 static void make_room(struct certcache *cache, struct shelf *shelf)
 {
 	struct slot *slot = shelf->oldest;
 
-	while (slot->used) {
+	for (int i = 0; i < LOOKS_MAX && slot->used; i++) {
 		slot->used = false;
 		DL_DELETE(shelf->oldest, slot);
 		DL_APPEND(shelf->oldest, slot);
@@ -133,6 +143,19 @@ static void make_room(struct certcache *cache, struct shelf *shelf)
 	}
 	cache->stats.evictions++;
 	remove_slot(cache, slot);
+}
+
+/* A lone certificate of a resumed session is made anew only when a chain for it has come. */
+static bool chain_came(const struct certcache *cache, struct cert_entry *entry)
+{
+	uint64_t number = chaincache_number(cache->chains);
+
+	if (entry->chains == number)
+		return false;
+	if (chaincache_has(cache->chains, entry->cert->sha256_octets))
+		return true;
+	entry->chains = number;
+	return false;
 }
 
 static uint64_t memories(const struct certcache_query *query)
@@ -153,8 +176,7 @@ static bool holds(const struct certcache *cache, const struct slot *slot,
 	if (slot->entry->snapshot != snapshot_number(query->snapshot) ||
 	    query->now < result->valid_from || query->now >= result->valid_until)
 		return false;
-	if (slot->key.resumed && slot->entry->chain.len == 0 &&
-	    slot->entry->chains != chaincache_number(cache->chains))
+	if (slot->key.resumed && slot->entry->chain.len == 0 && chain_came(cache, slot->entry))
 		return false;
 	return result->error == 0 || result->memory == memories(query);
 }
@@ -170,12 +192,14 @@ static void add_slot(struct certcache *cache, struct cert_entry *entry, const st
 	if (!key->resumed)
 		slot->key.chain = entry->chain;
 	slot->entry = entry;
+	slot->weight = 1 + (slot->key.leaf.len + entry->chain.len) / USUAL_SIZE;
 	shelf = shelf_of(cache, slot);
-	if (shelf->count == shelf->max)
+	while (shelf->oldest && shelf->weight + slot->weight > shelf->max)
 		make_room(cache, shelf);
 	HASH_ADD_KEYPTR_BYHASHVALUE(hh, shelf->table, &slot->key, sizeof(slot->key), hash, slot);
 	DL_APPEND(shelf->oldest, slot);
 	shelf->count++;
+	shelf->weight += slot->weight;
 }
 
 static struct cert_entry *make(struct certcache *cache, struct cert *cert, const struct key *key,

@@ -42,7 +42,8 @@ struct cert_entry {
 	void *storage;
 };
 
-/* `max` certificates at most; chains is shared by all loops and outlives the cache. */
+/* `max` certificates at most, fewer when they are larger than usual (every 2 KiB of leaf and chain
+ * count as one more); chains is shared by all loops and outlives the cache. */
 struct certcache *certcache_new(size_t max, struct chaincache *chains);
 void certcache_free(struct certcache *cache);
 

@@ -99,6 +99,16 @@ bool chaincache_get(struct chaincache *cache, const uint8_t *sha256, struct buf 
 	return chain != NULL;
 }
 
+bool chaincache_has(struct chaincache *cache, const uint8_t *sha256)
+{
+	bool known;
+
+	pthread_mutex_lock(&cache->lock);
+	known = find(cache, sha256) != NULL;
+	pthread_mutex_unlock(&cache->lock);
+	return known;
+}
+
 uint64_t chaincache_number(const struct chaincache *cache)
 {
 	return atomic_load_explicit(&cache->number, memory_order_relaxed);

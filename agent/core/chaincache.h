@@ -23,6 +23,9 @@ void chaincache_put(struct chaincache *cache, const uint8_t *sha256, struct slic
 /* Appends the leaf's chain to out; false and nothing appended when none is known. */
 bool chaincache_get(struct chaincache *cache, const uint8_t *sha256, struct buf *out);
 
+/* Whether the leaf's chain is known. */
+bool chaincache_has(struct chaincache *cache, const uint8_t *sha256);
+
 /* How often something was put in that was not there: a lookup that failed need not be
  * repeated while it stands. Atomic read. */
 uint64_t chaincache_number(const struct chaincache *cache);
