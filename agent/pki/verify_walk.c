@@ -74,10 +74,11 @@ static bool path_is_bad(const struct walk *walk)
 	return false;
 }
 
-/* In the second round every path without a presented certificate was tried in the first. */
+/* In the second round every path without a presented certificate was tried in the first, unless
+ * another loop has remembered one since: then what was presented counts as remembered. */
 static bool is_tried(const struct walk *walk)
 {
-	bool has_presented = false;
+	bool has_presented = trust_memory(walk->trust) != walk->memory;
 
 	for (size_t i = 1; i < walk->path.count; i++)
 		has_presented |= walk->path.nodes[i]->presented.len > 0;
@@ -357,6 +358,7 @@ static bool chain_leads_on(struct walk *walk)
 bool walk_trust(struct walk *walk)
 {
 	walk->uses_presented = false;
+	walk->memory = trust_memory(walk->trust);
 	if (try_leaf(walk))
 		return true;
 	walk->path = (struct path){ .nodes = { &walk->leaf }, .count = 1 };

@@ -71,6 +71,7 @@ struct walk {
 	struct trust *trust;
 	size_t authority;
 	bool uses_presented;
+	uint64_t memory; /* of trust, when it was begun */
 	struct node nodes[WALK_NODES_MAX];
 	size_t count;
 	struct path path;
