@@ -53,8 +53,8 @@ def install(folder, name, pki, agent, origin_port, port, edits=(), spoe_edits=()
 
 
 class Haproxy(Process):
-    def __init__(self, program, folder, name, pki, agent, origin_port, edits=(), spoe_edits=()):
-        self.port = free_port()
+    def __init__(self, program, folder, name, pki, agent, origin_port, edits=(), spoe_edits=(), port=None):
+        self.port = port or free_port()
         self.program = program
         self.path = install(folder, name, pki, agent, origin_port, self.port, edits, spoe_edits)
         super().__init__([program, "-f", self.path], pathlib.Path(folder) / "haproxy.log")

@@ -97,10 +97,49 @@ static void shares_one_trust(void **state)
 	assert_int_equal(trust_memory(trust), MIDDLES);
 }
 
+#define STARTS 1500
+
+static struct trust *fresh;
+static pthread_barrier_t line;
+
+static void *meet(void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; i < STARTS; i++) {
+		pthread_barrier_wait(&line);
+		if (trusts_error(fresh, leaves[0], middles[0], NULL, NULL))
+			faults++;
+		pthread_barrier_wait(&line);
+	}
+	return NULL;
+}
+
+/* The other loop may remember the intermediate between two looks at the memory. */
+static void learns_the_same_at_once(void **state)
+{
+	pthread_t threads[2];
+
+	(void)state;
+	assert_int_equal(pthread_barrier_init(&line, NULL, 3), 0);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, meet, NULL), 0);
+	for (unsigned i = 0; i < STARTS; i++) {
+		fresh = trusts_one(root);
+		pthread_barrier_wait(&line);
+		pthread_barrier_wait(&line);
+		trust_unref(fresh);
+	}
+	for (size_t i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&line);
+	assert_int_equal(faults, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shares_one_trust),
+		cmocka_unit_test(learns_the_same_at_once),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
