@@ -9,7 +9,9 @@ end
 local paths = {}
 
 paths["/status"] = function(request)
-  return answer(tonumber(request.url:match("status=(%d+)")), "said so\n", { ["content-type"] = "text/plain", ["x-worker"] = "yes" })
+  local status = tonumber(request.url:match("status=(%d+)"))
+  local body = status ~= 204 and status ~= 304 and "said so\n" or nil
+  return answer(status, body, { ["content-type"] = "text/plain", ["x-worker"] = "yes" })
 end
 
 paths["/redirect"] = function()
@@ -54,7 +56,7 @@ end
 
 paths["/hungry"] = function()
   local rows = {}
-  for i = 1, 1e9 do rows[i] = ("x"):rep(1000) .. i end
+  for i = 1, 100 do rows[i] = ("x"):rep(1000000) .. i end
   return answer(200, #rows)
 end
 
