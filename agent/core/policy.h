@@ -43,6 +43,7 @@ struct policy_result {
 struct policy_call {
 	struct request *req;
 	const struct worker_conf *worker;
+	int64_t slice_ns; /* a call that runs longer becomes pending and lets others run; 0: it runs to its end */
 	struct policy_result result;
 	void (*on_done)(struct policy_call *call); /* only after POLICY_PENDING */
 	void *arg;				   /* the caller's */
@@ -58,6 +59,9 @@ struct policy_ops {
 	void (*close)(struct policy_set *set);
 	/* Runs call->worker for call->req. */
 	enum policy_state (*start)(struct policy_set *set, struct policy_call *call);
+	/* Gives one call that waits for its next slice that slice; its on_done may come from in here. True
+	 * while such calls are left: the loop comes back after it has looked at its sockets. */
+	bool (*run)(struct policy_set *set);
 	/* Ends a pending call; on_done will not come. */
 	void (*cancel)(struct policy_call *call);
 };

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "script/handle.h"
+
+static const char *const kind_names[HANDLE_COUNT] = {
+	[HANDLE_NULL] = "json.null",   [HANDLE_REQUEST] = "Request",
+	[HANDLE_CF] = "request.cf",    [HANDLE_CLIENT_AUTH] = "request.cf.tlsClientAuth",
+	[HANDLE_TLS] = "request.tls",  [HANDLE_ARGS] = "request.args",
+	[HANDLE_HEADERS] = "Headers",  [HANDLE_RESPONSE] = "Response",
+	[HANDLE_CTX] = "ctx",
+};
+
+const char *handle_name(enum handle_kind kind)
+{
+	return kind < HANDLE_COUNT ? kind_names[kind] : "object";
+}
+
+static uint64_t bits_at(lua_State *L, int index)
+{
+	return (uintptr_t)lua_touserdata(L, index);
+}
+
+enum handle_kind handle_kind(lua_State *L, int index)
+{
+	return lua_islightuserdata(L, index) ? (enum handle_kind)(bits_at(L, index) & 15) :
+					       HANDLE_NULL;
+}
+
+static struct task *task_of(lua_State *L, uint64_t bits)
+{
+	struct task *task = state_of(L)->current;
+
+	if (!task || bits >> 10 != (task->generation << 12 | task->slot))
+		luaL_error(L, "this %s belongs to another request; do not keep it beyond its own",
+			   handle_name((enum handle_kind)(bits & 15)));
+	return task;
+}
+
+struct object *handle_check(lua_State *L, int arg, enum handle_kind kind, struct task **task)
+{
+	struct task *found;
+	uint64_t bits;
+
+	if (handle_kind(L, arg) != kind)
+		luaL_typeerror(L, arg, handle_name(kind));
+	bits = bits_at(L, arg);
+	found = task_of(L, bits);
+	if (task)
+		*task = found;
+	return found->objects[bits >> 4 & (TASK_OBJECTS - 1)];
+}
+
+typedef int index_function(lua_State *L, struct task *task, unsigned object, enum atom key);
+
+static int on_index(lua_State *L)
+{
+	static index_function *const indexes[HANDLE_COUNT] = {
+		[HANDLE_REQUEST] = request_index,   [HANDLE_CF] = cf_index,
+		[HANDLE_CLIENT_AUTH] = client_auth_index, [HANDLE_TLS] = tls_index,
+		[HANDLE_ARGS] = args_index,	    [HANDLE_HEADERS] = headers_index,
+		[HANDLE_RESPONSE] = response_index, [HANDLE_CTX] = ctx_index,
+	};
+	uint64_t bits = bits_at(L, 1);
+	enum handle_kind kind = (enum handle_kind)(bits & 15);
+	enum atom key = ATOM_NONE;
+
+	if (kind == HANDLE_NULL || kind >= HANDLE_COUNT)
+		return luaL_error(L, "attempt to index json.null");
+	if (lua_type(L, 2) == LUA_TSTRING)
+		key = atom_of(&state_of(L)->atoms, lua_tostring(L, 2));
+	return indexes[kind](L, task_of(L, bits), bits >> 4 & (TASK_OBJECTS - 1), key);
+}
+
+static int on_newindex(lua_State *L)
+{
+	enum handle_kind kind = handle_kind(L, 1);
+
+	if (kind == HANDLE_REQUEST)
+		return luaL_error(L, "a Request's method and url cannot be changed here, and its headers "
+				     "only on a copy: Request.new(request).headers:set(name, value)");
+	return luaL_error(L, "%s is read-only", handle_name(kind));
+}
+
+static int on_pairs(lua_State *L)
+{
+	enum handle_kind kind = handle_kind(L, 1);
+	uint64_t bits = bits_at(L, 1);
+
+	switch (kind) {
+	case HANDLE_ARGS:
+		return args_pairs(L, task_of(L, bits));
+	case HANDLE_HEADERS:
+		return headers_pairs(L, task_of(L, bits), bits >> 4 & (TASK_OBJECTS - 1));
+	case HANDLE_CLIENT_AUTH:
+		return client_auth_pairs(L, task_of(L, bits));
+	default:
+		return luaL_error(L, "pairs does not work on %s", handle_name(kind));
+	}
+}
+
+static int on_tostring(lua_State *L)
+{
+	lua_pushstring(L, handle_name(handle_kind(L, 1)));
+	return 1;
+}
+
+static int next_pair(lua_State *L)
+{
+	lua_Integer at = lua_tointeger(L, lua_upvalueindex(2));
+
+	lua_pushinteger(L, at + 2);
+	lua_replace(L, lua_upvalueindex(2));
+	lua_rawgeti(L, lua_upvalueindex(1), at + 1);
+	lua_rawgeti(L, lua_upvalueindex(1), at + 2);
+	return 2;
+}
+
+int pairs_of_list(lua_State *L)
+{
+	lua_pushinteger(L, 0);
+	lua_pushcclosure(L, next_pair, 2);
+	return 1;
+}
+
+void handle_init(lua_State *L)
+{
+	static const luaL_Reg methods[] = {
+		{ "__index", on_index }, { "__newindex", on_newindex }, { "__pairs", on_pairs },
+		{ "__tostring", on_tostring }, { NULL, NULL },
+	};
+
+	lua_pushlightuserdata(L, NULL);
+	luaL_newlib(L, methods);
+	lua_pushboolean(L, false);
+	lua_setfield(L, -2, "__metatable");
+	lua_pushliteral(L, "object of the agent");
+	lua_setfield(L, -2, "__name");
+	lua_setmetatable(L, -2);
+	lua_pop(L, 1);
+}

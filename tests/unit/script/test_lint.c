@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "script/policy_lua.h"
+
+static struct diag_list found(const char *source)
+{
+	static char *owned[] = { "x-client-" };
+	struct config config = { .headers = { .owned = owned, .owned_count = 1 } };
+	struct worker_conf worker = { .name = "w", .script = "/etc/w.lua", .source = (char *)(uintptr_t)source,
+				      .source_len = strlen(source) };
+	struct diag_list diag = { 0 };
+
+	worker_lint(&worker, &config, &diag);
+	return diag;
+}
+
+static void expect(const char *source, unsigned line, const char *part)
+{
+	struct diag_list diag = found(source);
+
+	if (diag.count != 1)
+		fail_msg("%zu lints, not one: %s", diag.count, source);
+	assert_int_equal(diag.items[0].severity, DIAG_LINT);
+	assert_string_equal(diag.items[0].file, "/etc/w.lua");
+	assert_int_equal(diag.items[0].line, line);
+	if (!strstr(diag.items[0].message, part) &&
+	    !(diag.items[0].hint && strstr(diag.items[0].hint, part)))
+		fail_msg("\"%s\" is not in \"%s\"", part, diag.items[0].message);
+	diag_fini(&diag);
+}
+
+static void expect_none(const char *source)
+{
+	struct diag_list diag = found(source);
+
+	if (diag.count)
+		fail_msg("a lint where none is due: %s (%s)", diag.items[0].message, source);
+	diag_fini(&diag);
+}
+
+static void test_unknown_property(void **state)
+{
+	(void)state;
+	expect("local t = request.cf.tlsClientAuth\n\nreturn t.certVerify", 3, "\"certVerified\"?");
+	expect("x = request.cf.tlsClientAuth.certFoo == 1", 1, "certFoo");
+	expect("local x = request.cf.tlsClientAuth['certSki']", 1, "\"certSKI\"?");
+	expect_none("local t = request.cf.tlsClientAuth\nx = t.certSKI .. t.certRFC9440");
+	expect_none("local t = other.thing\nx = t.certVerify");
+	expect_none("-- t.tlsClientAuth.certVerify\nx = 'tlsClientAuth.certVerify'");
+}
+
+static void test_truth(void **state)
+{
+	(void)state;
+	expect("if request.cf.tlsClientAuth.certPresented then x() end", 1, "\"0\" too");
+	expect("local t = r.cf.tlsClientAuth\nif not t.certRevoked then x() end", 2, "certRevoked == \"1\"");
+	expect("local t = r.cf.tlsClientAuth\nif (t.certVerified) then x() end", 2, "\"NONE\" too");
+	expect("local t = r.cf.tlsClientAuth\nif a and t.certPresented and b then x() end", 2, "certPresented");
+	expect_none("local t = r.cf.tlsClientAuth\nif t.certPresented == '1' then x() end");
+	expect_none("local t = r.cf.tlsClientAuth\nif not (t.certPresented ~= '1') then x() end");
+	expect_none("local t = r.cf.tlsClientAuth\nreturn t.certPresented");
+}
+
+static void test_identity_header(void **state)
+{
+	(void)state;
+	expect("local t = r.cf.tlsClientAuth\nlocal o = Request.new(r)\no.headers:set('x-user', t.certSubjectDN)",
+	       3, "\"x-user\"");
+	expect("local o = Request.new(r)\no.headers:append('x-spiffe', r.tls.spiffe_id)", 2, "headers.owned");
+	expect_none("local t = r.cf.tlsClientAuth\nlocal o = Request.new(r)\no.headers:set('X_Client-Name', t.certSKI)");
+	expect_none("local o = Request.new(r)\no.headers:set('x-version', 'v' .. f(2))");
+	expect_none("local t = r.cf.tlsClientAuth\nlocal a = fetch(r)\na.headers:set('x-user', t.certSubjectDN)");
+}
+
+static void test_source_that_ends_early(void **state)
+{
+	(void)state;
+	expect_none("");
+	expect_none("local");
+	expect_none("local t =");
+	expect_none("local t = r.cf.tlsClientAuth\nreturn t.");
+	expect_none("local o = Request.new(r) o.headers:set('x', r.tls");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_unknown_property),
+		cmocka_unit_test(test_truth),
+		cmocka_unit_test(test_identity_header),
+		cmocka_unit_test(test_source_that_ends_early),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
