@@ -187,9 +187,9 @@ static void engine_fail(struct request *req, enum reason reason)
 		req->observed = reason;
 		if (!answer_allow(req, NULL))
 			return;
-		req->observed = 0;
 		reason = REASON_OVERLOADED;
 	}
+	req->observed = REASON_INTERNAL_UNSET;
 	answer_deny(req, reason);
 }
 
