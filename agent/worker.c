@@ -22,6 +22,7 @@ struct worker {
 	struct record_queue *records;
 	_Atomic unsigned connections;
 	_Atomic bool tell_room;
+	_Atomic bool room_posted; /* its mail is under way: one mail must not be in a box twice */
 	/* To the main loop: one of each kind is under way at most. */
 	struct mail switched, drained, room;
 	/* From the main loop. */
@@ -59,7 +60,7 @@ static void on_closed(void *arg)
 	struct worker *worker = arg;
 
 	atomic_fetch_sub(&worker->connections, 1);
-	if (atomic_exchange(&worker->tell_room, false))
+	if (atomic_exchange(&worker->tell_room, false) && !atomic_exchange(&worker->room_posted, true))
 		mailbox_post(worker->env.home, &worker->room);
 }
 
@@ -67,6 +68,7 @@ static void on_room(struct mail *mail, void *home)
 {
 	struct worker *worker = (struct worker *)((char *)mail - offsetof(struct worker, room));
 
+	atomic_store(&worker->room_posted, false);
 	worker->env.room(home);
 }
 

@@ -203,8 +203,13 @@ static void on_idle(void *arg)
 {
 	struct spoe_server *server = arg;
 
-	if (server->draining && server->count == 0 && server->drained)
-		server->drained(server->drained_arg);
+	void (*drained)(void *arg) = server->drained;
+
+	if (!server->draining || server->count || !drained)
+		return;
+	/* Once, whatever still comes and goes. */
+	server->drained = NULL;
+	drained(server->drained_arg);
 }
 
 struct spoe_server *spoe_server_new(struct loop *loop, struct engine *engine)
