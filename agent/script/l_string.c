@@ -22,7 +22,7 @@ static int string_rep(lua_State *L)
 {
 	struct slice s = text_at(L, 1), separator = SLICE_EMPTY;
 	lua_Integer n = luaL_checkinteger(L, 2);
-	size_t total, max = state_of(L)->memory_max;
+	size_t total, done, part, max = state_of(L)->memory_max;
 	luaL_Buffer b;
 	char *p;
 
@@ -36,15 +36,15 @@ static int string_rep(lua_State *L)
 		budget_fault(L, REASON_POLICY_MEMORY, "string.rep asks for more than the worker's memory "
 			     "(%zu bytes)", max);
 	total = (size_t)n * s.len + (size_t)(n - 1) * separator.len;
-	budget_charge(L, (size_t)n + total / 16);
+	budget_charge(L, 1 + total / 16);
 	p = luaL_buffinitsize(L, &b, total);
-	while (n-- > 0) {
-		memcpy(p, s.ptr, s.len);
-		p += s.len;
-		if (n > 0 && separator.len) {
-			memcpy(p, separator.ptr, separator.len);
-			p += separator.len;
-		}
+	/* What is written already is copied behind itself, twice as much each time. */
+	done = s.len + separator.len < total ? s.len + separator.len : total;
+	memcpy(p, s.ptr, s.len);
+	memcpy(p + s.len, separator.ptr ? separator.ptr : s.ptr, done - s.len);
+	for (; done < total; done += part) {
+		part = done < total - done ? done : total - done;
+		memcpy(p + done, p, part);
 	}
 	luaL_pushresultsize(&b, total);
 	return 1;

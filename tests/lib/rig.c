@@ -89,7 +89,14 @@ static void policy_cancel(struct policy_call *call)
 	forget(rig, i);
 }
 
-static const struct policy_ops ops = { policy_open, policy_close, policy_start, policy_cancel };
+static bool policy_run(struct policy_set *set)
+{
+	(void)set;
+	return false;
+}
+
+static const struct policy_ops ops = { policy_open, policy_close, policy_start, policy_run,
+				       policy_cancel };
 
 void rig_complete(struct rig *rig, size_t i, struct policy_result result)
 {
