@@ -157,7 +157,6 @@ static int decide(const struct options *o, const struct eval_input *input)
 	int code;
 
 	if (setup_new(path, NULL, 1, &diag, &setup)) {
-		cli_sort_faults(&diag);
 		cli_print_faults(stderr, &diag, false);
 		diag_fini(&diag);
 		return EXIT_FAULT;

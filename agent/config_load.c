@@ -54,7 +54,7 @@ static void sort_from(struct diag_list *list, size_t first)
 	free(placed);
 }
 
-enum err config_load(const char *path, struct diag_list *diag, struct config **out)
+enum err config_load_all(const char *path, struct diag_list *diag, struct config **out)
 {
 	size_t first = diag->count;
 	struct tree_doc *doc;
@@ -68,5 +68,16 @@ enum err config_load(const char *path, struct diag_list *diag, struct config **o
 	/* The values of a large configuration take several times what is kept of them. */
 	malloc_trim(0);
 	sort_from(diag, first);
+	return err;
+}
+
+enum err config_load(const char *path, struct diag_list *diag, struct config **out)
+{
+	enum err err = config_load_all(path, diag, out);
+
+	if (err) {
+		config_free(*out);
+		*out = NULL;
+	}
 	return err;
 }

@@ -18,4 +18,10 @@
  */
 enum err config_load(const char *path, struct diag_list *diag, struct config **out) MUST_USE;
 
+/*
+ * The same, but with faults *out is what could be read all the same (NULL when
+ * the file is no Lua that runs): config_build.h says what that is good for.
+ */
+enum err config_load_all(const char *path, struct diag_list *diag, struct config **out) MUST_USE;
+
 #endif

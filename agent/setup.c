@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "cli.h"
 #include "config_load.h"
+#include "pki/trust.h"
 #include "script/policy_lua.h"
 
 static void open_policies(struct setup *setup, const struct config *config, struct diag_list *diag)
@@ -18,40 +20,91 @@ static void open_policies(struct setup *setup, const struct config *config, stru
 			break;
 }
 
+static struct tls_server *open_one_tls(const struct listen_entry *entry, struct diag_list *diag)
+{
+	struct tls_server *tls;
+
+	/* Its faults are in diag then, which is what decides. */
+	if (!entry->has_tls ||
+	    tls_server_new(entry->tls.certificate, entry->tls.key, entry->tls.client_authorities, NULL,
+			   diag, &tls))
+		return NULL;
+	return tls;
+}
+
 static void open_tls(struct setup *setup, const struct config *config, struct diag_list *diag)
 {
 	setup->tls_count = config->listen_count[LISTEN_SPOP];
 	setup->tls = mem_array(setup->tls_count, sizeof(*setup->tls));
-	for (size_t i = 0; i < setup->tls_count; i++) {
+	for (size_t i = 0; i < setup->tls_count; i++)
+		setup->tls[i] = open_one_tls(&config->listen[LISTEN_SPOP][i], diag);
+}
+
+static void look_at_authority(const struct authority_conf *authority, struct diag_list *diag)
+{
+	struct trust *trust;
+
+	if (authority->certificates_text &&
+	    trust_load(slice_of(authority->certificates_text, authority->certificates_len),
+		       authority->certificates,
+		       slice_of(authority->intermediates_text, authority->intermediates_len),
+		       authority->intermediates, diag, &trust) == ERR_OK)
+		trust_unref(trust);
+}
+
+/*
+ * What else is wrong with a configuration that is refused already: its author
+ * should not meet one fault after the other. Only what could be read is looked at.
+ */
+static void look_further(const char *path, struct diag_list *diag)
+{
+	struct diag_list known = { 0 };
+	struct config *config;
+
+	/* What this finds is in diag. */
+	if (config_load_all(path, &known, &config) && !config) {
+		diag_fini(&known);
+		return;
+	}
+	for (size_t i = 0; i < config->authority_count; i++)
+		look_at_authority(&config->authorities[i], diag);
+	for (size_t i = 0; i < config->worker_count; i++)
+		if (config->workers[i].source && config->workers[i].name)
+			worker_check(&config->workers[i], config, diag);
+	for (size_t i = 0; i < config->listen_count[LISTEN_SPOP]; i++) {
 		const struct listen_entry *entry = &config->listen[LISTEN_SPOP][i];
 
-		/* Its faults are in diag already, which is what decides. */
-		if (entry->has_tls &&
-		    tls_server_new(entry->tls.certificate, entry->tls.key,
-				   entry->tls.client_authorities, NULL, diag, &setup->tls[i]))
-			setup->tls[i] = NULL;
+		if (entry->tls.certificate && entry->tls.key)
+			tls_server_unref(open_one_tls(entry, diag));
 	}
+	config_free(config);
+	diag_fini(&known);
+}
+
+/* ERR_CONFIG, and *out stays NULL. */
+static enum err refuse(const char *path, struct diag_list *diag)
+{
+	look_further(path, diag);
+	cli_sort_faults(diag);
+	return ERR_CONFIG;
 }
 
 enum err setup_new(const char *path, struct snapshot *before, size_t loops, struct diag_list *diag,
 		   struct setup **out)
 {
-	struct setup *setup = mem_new(sizeof(*setup));
+	struct setup *setup;
+	struct snapshot *snapshot;
 	struct config *config;
-	enum err err;
 
 	*out = NULL;
-	err = config_load(path, diag, &config);
-	if (!err)
-		err = snapshot_build(config, before, diag, &setup->snapshot);
-	if (err) {
-		free(setup);
-		return err;
-	}
-	config = NULL;
-	setup->loops = loops ? loops : snapshot_config(setup->snapshot)->threads;
-	open_policies(setup, snapshot_config(setup->snapshot), diag);
-	open_tls(setup, snapshot_config(setup->snapshot), diag);
+	if (config_load(path, diag, &config) || snapshot_build(config, before, diag, &snapshot))
+		return refuse(path, diag);
+	setup = mem_new(sizeof(*setup));
+	setup->snapshot = snapshot;
+	setup->loops = loops ? loops : snapshot_config(snapshot)->threads;
+	open_policies(setup, snapshot_config(snapshot), diag);
+	open_tls(setup, snapshot_config(snapshot), diag);
+	cli_sort_faults(diag);
 	if (diag->errors) {
 		setup_free(setup);
 		return ERR_CONFIG;

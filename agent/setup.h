@@ -25,8 +25,8 @@ struct setup {
 /*
  * Reads path and makes it ready for that many loops, 0 meaning as many as it
  * says itself. before: the running snapshot or NULL. Every fault that can be
- * found goes to diag, also those behind the first; ERR_CONFIG when one is an
- * error, and then *out is NULL. Any thread; may take seconds.
+ * found goes to diag, also those behind the first, by file and line; ERR_CONFIG
+ * when one is an error, and then *out is NULL. Any thread; may take seconds.
  */
 enum err setup_new(const char *path, struct snapshot *before, size_t loops, struct diag_list *diag,
 		   struct setup **out) MUST_USE;

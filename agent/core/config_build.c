@@ -140,9 +140,5 @@ enum err config_build(const struct tree *root, const char *path, struct diag_lis
 	host_index_free(build.hosts);
 	free(build.dir);
 	*out = build.config;
-	if (diag->errors == errors)
-		return ERR_OK;
-	config_free(build.config);
-	*out = NULL;
-	return ERR_CONFIG;
+	return diag->errors == errors ? ERR_OK : ERR_CONFIG;
 }

@@ -16,4 +16,12 @@ extern const struct policy_ops policy_lua_ops;
 void worker_lint(const struct worker_conf *worker, const struct config *config,
 		 struct diag_list *diag);
 
+/*
+ * Compiles one worker and runs its top level, as policy_lua_ops.open does for
+ * all of a snapshot; its faults go to diag. For a configuration that has faults
+ * elsewhere and makes no snapshot: only worker's own members must be there.
+ */
+void worker_check(const struct worker_conf *worker, const struct config *config,
+		  struct diag_list *diag);
+
 #endif
