@@ -13,11 +13,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "env"))
 import pki  # noqa: E402
+from spop import ACK, AGENT_DISCONNECT, AGENT_HELLO, HELLO, NOTIFY, Reader, frame, text, typed  # noqa: E402
+from tap import Tests, equal  # noqa: E402,F401
 
 BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
 PROGRAM = (BUILD if BUILD.is_absolute() else ROOT / BUILD) / "mtlsguard"
@@ -36,24 +37,12 @@ atexit.register(clean_up)
 
 
 def main(names):
-    """Runs every function of the module that is called test_…, each one TAP line by its docstring."""
-    tests = [value for name, value in names.items() if name.startswith("test_") and callable(value)]
-    print(f"1..{len(tests)}")
-    failed = 0
-    for number, test in enumerate(tests, 1):
-        try:
-            test()
-            print(f"ok {number} - {test.__doc__}", flush=True)
-        except Exception:  # pylint: disable=broad-except
-            failed += 1
-            print(f"not ok {number} - {test.__doc__}")
-            for line in traceback.format_exc().splitlines():
-                print(f"# {line}", flush=True)
-    sys.exit(1 if failed else 0)
-
-
-def equal(seen, wanted):
-    assert seen == wanted, f"{seen!r} instead of {wanted!r}"
+    """Runs every function of the module that is called test_…; an argument picks those whose names hold it."""
+    tests = Tests()
+    for name, value in names.items():
+        if name.startswith("test_"):
+            tests(value)
+    sys.exit(tests.run(sys.argv[1] if len(sys.argv) > 1 else None))
 
 
 def contains(text, *words):
@@ -189,58 +178,6 @@ class Agent:
         self.ended()
 
 
-def varint(n):
-    if n < 240:
-        return bytes([n])
-    out, n = [n & 15 | 240], (n - 240) >> 4
-    while n >= 128:
-        out.append(n & 127 | 128)
-        n = (n - 128) >> 7
-    return bytes(out + [n])
-
-
-def read_varint(data, at):
-    value, at = data[at], at + 1
-    if value < 240:
-        return value, at
-    shift = 4
-    while True:
-        byte, at = data[at], at + 1
-        value += byte << shift
-        shift += 7
-        if byte < 128:
-            return value, at
-
-
-def text(value):
-    raw = value.encode() if isinstance(value, str) else value
-    return varint(len(raw)) + raw
-
-
-def typed(value):
-    if value is None:
-        return b"\x00"
-    if isinstance(value, bool):
-        return b"\x11" if value else b"\x01"
-    if isinstance(value, int):
-        return b"\x04" + varint(value)
-    return (b"\x08" if isinstance(value, str) else b"\x09") + text(value)
-
-
-def read_typed(data, at):
-    kind, flags = data[at] & 15, data[at] >> 4
-    at += 1
-    if kind == 0:
-        return None, at
-    if kind == 1:
-        return bool(flags), at
-    if kind in (2, 3, 4, 5):
-        return read_varint(data, at)
-    size, at = read_varint(data, at)
-    raw = data[at:at + size]
-    return (raw.decode(errors="replace") if kind == 8 else raw), at + size
-
-
 class Spop:
     """One SPOP connection, as HAProxy makes it, that asks one question after the other."""
 
@@ -253,24 +190,21 @@ class Spop:
         self.stream = 0
 
     def hello(self):
-        self.send(1, 0, 0, text("supported-versions") + typed("2.0") + text("max-frame-size") + typed(16380) +
-                  text("capabilities") + typed("pipelining"))
-        equal(self.receive()[0], 101)
+        self.socket.sendall(frame(HELLO, 0, 0, text("supported-versions") + typed("2.0") + text("max-frame-size") + typed(16380) +
+                                  text("capabilities") + typed("pipelining")))
+        equal(self.receive()[0], AGENT_HELLO)
         return self
 
-    def send(self, kind, stream, frame, payload):
-        body = bytes([kind]) + (1).to_bytes(4, "big") + varint(stream) + varint(frame) + payload
-        self.socket.sendall(len(body).to_bytes(4, "big") + body)
-
     def receive(self):
-        """(type, payload), or None at the end."""
+        """(type, Reader over the payload), or None at the end."""
         head = self.read(4)
         if not head:
             return None
-        body = self.read(int.from_bytes(head, "big"))
-        _, at = read_varint(body, 5)
-        _, at = read_varint(body, at)
-        return body[0], body[at:]
+        reader = Reader(self.read(int.from_bytes(head, "big")))
+        kind = reader.take(5)[0]
+        reader.varint()
+        reader.varint()
+        return kind, reader
 
     def read(self, size):
         data = b""
@@ -287,17 +221,16 @@ class Spop:
         payload = text("check-client-cert") + bytes([len(args)])
         payload += b"".join(text(name) + typed(value) for name, value in args.items())
         self.stream += 1
-        self.send(3, self.stream, 1, payload)
-        kind, data = self.receive()
-        if kind == 102:  # a draining agent has announced that it goes, and goes on deciding
-            kind, data = self.receive()
-        equal(kind, 103)
-        values, at = {}, 0
-        while at < len(data):
-            at += 3  # action, count of arguments, scope
-            size, at = read_varint(data, at)
-            name, at = data[at:at + size].decode(), at + size
-            values[name], at = read_typed(data, at)
+        self.socket.sendall(frame(NOTIFY, self.stream, 1, payload))
+        kind, reader = self.receive()
+        if kind == AGENT_DISCONNECT:  # a draining agent has announced that it goes, and goes on deciding
+            kind, reader = self.receive()
+        equal(kind, ACK)
+        values = {}
+        while reader.at < len(reader.data):
+            reader.take(3)  # action, count of arguments, scope
+            name = reader.text().decode()
+            values[name] = reader.typed()
         return values
 
     def closed(self):

@@ -8,7 +8,7 @@ import ssl
 import stat
 import time
 
-from cmdlib import Agent, Spop, certificates, config, contains, equal, main, text, typed
+from cmdlib import Agent, Spop, certificates, config, contains, equal, main
 
 CONTROL = 'admin = { "127.0.0.1:0" }, control = { "unix:control.sock" }'
 
@@ -20,11 +20,9 @@ def mode(path):
 def refused(address):
     """Whether the agent closes without a word."""
     try:
-        connection = Spop(address)
-        connection.send(1, 0, 0, text("supported-versions") + typed("2.0") + text("max-frame-size") + typed(16380) +
-                        text("capabilities") + typed(""))
-        return connection.receive() is None
-    except ConnectionError:
+        Spop(address).hello()
+        return False
+    except (ConnectionError, TypeError):
         return True
 
 
