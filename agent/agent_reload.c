@@ -34,18 +34,23 @@ struct discarded {
 	struct setup *setup;
 };
 
+static void log_fault(const struct diag *item)
+{
+	void (*const log)(const char *fmt, ...) = item->severity == DIAG_ERROR ? log_error : log_warning;
+	const char *file = item->file ? item->file : "configuration";
+	const char *dash = item->hint ? "; " : "", *hint = item->hint ? item->hint : "";
+
+	if (item->line)
+		log("%s:%u: %s%s%s", file, item->line, item->message, dash, hint);
+	else
+		log("%s: %s%s%s", file, item->message, dash, hint);
+}
+
 void agent_log_faults(const struct diag_list *diag)
 {
-	for (size_t i = 0; i < diag->count; i++) {
-		const struct diag *item = &diag->items[i];
-		const char *file = item->file ? item->file : "configuration";
-		const char *dash = item->hint ? "; " : "", *hint = item->hint ? item->hint : "";
-
-		if (item->severity == DIAG_ERROR)
-			log_error("%s:%u: %s%s%s", file, item->line, item->message, dash, hint);
-		else if (item->severity == DIAG_WARNING)
-			log_warning("%s:%u: %s%s%s", file, item->line, item->message, dash, hint);
-	}
+	for (size_t i = 0; i < diag->count; i++)
+		if (diag->items[i].severity != DIAG_LINT)
+			log_fault(&diag->items[i]);
 }
 
 static void free_setup(struct job *job)

@@ -58,8 +58,14 @@ static json_t *listeners(const struct agent *agent)
 
 void agent_keep_remarks(struct agent *agent, const struct diag_list *diag)
 {
+	json_t *remarks = cli_json_faults(diag);
+
+	/* Lints are check's to tell. */
+	for (size_t i = diag->count; i-- > 0;)
+		if (diag->items[i].severity != DIAG_WARNING)
+			json_array_remove(remarks, i);
 	json_decref(agent->remarks);
-	agent->remarks = cli_json_faults(diag);
+	agent->remarks = remarks;
 }
 
 static json_t *count(uint64_t n)

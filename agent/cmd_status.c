@@ -61,9 +61,12 @@ static void print_lists(const json_t *status)
 	json_array_foreach(json_object_get(status, "listeners"), i, item)
 		printf("%-14s%s %s%s\n", i ? "" : "listeners", text(item, "kind"), text(item, "address"),
 		       json_is_true(json_object_get(item, "tls")) ? " (TLS)" : "");
-	json_array_foreach(json_object_get(status, "warnings"), i, item)
-		printf("%-14s%s:%lld: %s\n", i ? "" : "warnings", text(item, "file"), number(item, "line"),
-		       text(item, "message"));
+	json_array_foreach(json_object_get(status, "warnings"), i, item) {
+		printf("%-14s%s:", i ? "" : "warnings", text(item, "file"));
+		if (number(item, "line"))
+			printf("%lld:", number(item, "line"));
+		printf(" %s\n", text(item, "message"));
+	}
 }
 
 static void print_status(const json_t *status)

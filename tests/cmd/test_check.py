@@ -4,7 +4,7 @@
 import json
 import os
 
-from cmdlib import certificates, config, contains, equal, folder, main, mtlsguard, write
+from cmdlib import ROOT, certificates, config, contains, equal, folder, main, mtlsguard, write
 
 
 def check(path, *args):
@@ -126,6 +126,24 @@ def test_tls_files():
     path = config("check-tls", listen=f'spop = {{ {{ "127.0.0.1:0", tls = {{ certificate = "{pki.path("server")}", '
                                       f'key = "{pki.key("alice")}" }} }} }}')
     assert lines(check(path)) or [f for f in check(path) if f["severity"] == "error"]
+
+
+def test_haproxy():
+    """--haproxy: a shipped front is fine, one without its deny is an error at its line; faults of both are told together"""
+    front = folder("check-front")
+    for name in ("haproxy.cfg", "spoe-mtlsguard.conf", "mtlsguard.lua"):
+        write(front / name, (ROOT / "haproxy-conf" / name).read_text())
+    path = config("check-front-agent", more="headers = { managed_transform = true },")
+    equal(lines(check(path, "--haproxy", front / "haproxy.cfg")), [])
+    text = (front / "haproxy.cfg").read_text()
+    kept = [line for line in text.splitlines(True) if "-m str allow" not in line and "http-request lua.mtlsguard" not in line]
+    assert len(kept) < len(text.splitlines())
+    write(front / "unsafe.cfg", "".join(kept))
+    faults = check(path, "--haproxy", front / "unsafe.cfg")
+    assert any(fault["file"].endswith("unsafe.cfg") and fault["severity"] == "error" and fault["line"] for fault in faults), faults
+    broken = write(front / "broken.lua", "return { thraeds = 1 }\n")
+    files = {os.path.basename(fault["file"]) for fault in check(broken, "--haproxy", front / "unsafe.cfg")}
+    equal(files, {"broken.lua", "unsafe.cfg"})
 
 
 def test_json_only():
