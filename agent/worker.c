@@ -20,6 +20,7 @@ struct worker {
 	struct engine *engine;
 	struct spoe_server *server;
 	struct record_queue *records;
+	struct loop_timer *turn; /* calls of workers go on after a look at the sockets */
 	_Atomic unsigned connections;
 	_Atomic bool tell_room;
 	_Atomic bool room_posted; /* its mail is under way: one mail must not be in a box twice */
@@ -53,6 +54,21 @@ static void retired(void *arg, struct snapshot *snapshot, struct policy_set *pol
 	struct worker *worker = arg;
 
 	retire(worker->env.upkeep, snapshot, policies);
+}
+
+static void wake(void *arg)
+{
+	struct worker *worker = arg;
+
+	loop_timer_set(worker->turn, 0);
+}
+
+static void on_turn(void *arg)
+{
+	struct worker *worker = arg;
+
+	if (engine_run(worker->engine))
+		loop_timer_set(worker->turn, 0);
 }
 
 static void on_closed(void *arg)
@@ -101,7 +117,7 @@ static struct engine *make_engine(struct worker *worker, struct snapshot *snapsh
 		.mono_ns = clock_mono_ns, .wall_s = clock_wall_s, .wall_ns = clock_wall_ns,
 		.policy = &policy_lua_ops,
 		.chains = worker->env.chains, .inflight = worker->env.inflight,
-		.record = record, .retire = retired, .arg = worker, .loops = worker->env.loops,
+		.record = record, .retire = retired, .wake = wake, .arg = worker, .loops = worker->env.loops,
 	};
 
 	return engine_new(&env, snapshot, policies);
@@ -125,6 +141,7 @@ struct worker *worker_new(const struct worker_env *env, unsigned index, struct s
 		return NULL;
 	}
 	worker->box = mailbox_new(worker->loop, worker);
+	worker->turn = loop_timer_new(worker->loop, on_turn, worker);
 	worker->engine = make_engine(worker, snapshot, policies);
 	worker->server = spoe_server_new(worker->loop, worker->engine);
 	spoe_server_on_closed(worker->server, on_closed, worker);
@@ -231,6 +248,7 @@ void worker_stop(struct worker *worker)
 	mailbox_free(worker->box);
 	spoe_server_free(worker->server);
 	engine_free(worker->engine);
+	loop_timer_free(worker->turn);
 	loop_free(worker->loop);
 }
 

@@ -17,20 +17,28 @@
 #define ID_DIGITS 24
 /* Certificates have dates in seconds: the wall clock is read anew after this long. */
 #define WALL_NS INT64_C(10000000)
+/* A worker's call runs this long, then everybody else has a turn; most end in a hundredth of it. */
+#define SLICE_NS INT64_C(250000)
+/* One connection may bring so many calls that use up their slice in one wake-up, the rest of it queues. */
+#define SLOW_MAX 2
 
 /* A configuration in use on this loop; old ones live on until their last request is released. */
 struct world {
 	struct snapshot *snapshot;
 	struct policy_set *policies;
 	unsigned pins;
+	struct world *prev, *next;
 };
 
 struct engine {
 	struct engine_env env;
-	struct world *world;
+	struct world *world;  /* the present one */
+	struct world *worlds; /* all that are in use */
 	struct certcache *cache;
 	struct metrics metrics;
-	struct ticket *pending;
+	struct ticket *pending; /* their workers have begun */
+	struct ticket *queued;	/* and these have not */
+	unsigned slow;		/* calls of this batch that used up their slice */
 	uint64_t id_start, id_count;
 	bool awake;	     /* in a batch */
 	bool clock_known;    /* clock_ns was read in this batch */
@@ -40,20 +48,22 @@ struct engine {
 	struct buf record;
 };
 
-static struct world *world_new(struct snapshot *snapshot, struct policy_set *policies)
+static void use_world(struct engine *engine, struct snapshot *snapshot, struct policy_set *policies)
 {
 	struct world *world = mem_new(sizeof(*world));
 
 	world->snapshot = snapshot;
 	world->policies = policies;
 	world->pins = 1;
-	return world;
+	engine->world = world;
+	DL_APPEND(engine->worlds, world);
 }
 
 static void world_unpin(struct engine *engine, struct world *world)
 {
 	if (--world->pins)
 		return;
+	DL_DELETE(engine->worlds, world);
 	engine->env.retire(engine->env.arg, world->snapshot, world->policies);
 	free(world);
 }
@@ -71,7 +81,7 @@ struct engine *engine_new(const struct engine_env *env, struct snapshot *snapsho
 	struct engine *engine = mem_new(sizeof(*engine));
 
 	engine->env = *env;
-	engine->world = world_new(snapshot, policies);
+	use_world(engine, snapshot, policies);
 	engine->cache = cache_for(env, snapshot);
 	engine->record = buf_capped(RECORD_MAX);
 	/* Ids must not repeat over restarts and loops; nobody is to guess the next one. */
@@ -85,7 +95,7 @@ void engine_switch(struct engine *engine, struct snapshot *snapshot, struct poli
 {
 	struct world *before = engine->world;
 
-	engine->world = world_new(snapshot, policies);
+	use_world(engine, snapshot, policies);
 	world_unpin(engine, before);
 }
 
@@ -93,7 +103,7 @@ void engine_free(struct engine *engine)
 {
 	if (!engine)
 		return;
-	assert(!engine->pending && engine->world->pins == 1);
+	assert(!engine->pending && !engine->queued && engine->world->pins == 1);
 	certcache_free(engine->cache);
 	world_unpin(engine, engine->world);
 	buf_fini(&engine->record);
@@ -143,6 +153,7 @@ void engine_wake(struct engine *engine)
 {
 	engine->awake = true;
 	engine->clock_known = false;
+	engine->slow = 0;
 }
 
 void engine_rest(struct engine *engine)
@@ -227,16 +238,47 @@ static void apply(struct engine *engine, struct request *req, const struct polic
 	engine_fail(req, result->reason == REASON_INTERNAL_UNSET ? REASON_POLICY_ERROR : result->reason);
 }
 
+/* A ticket that is answered later is in one of the two lists. */
+static void wait_in(struct engine *engine, struct ticket **list, struct ticket *ticket)
+{
+	ticket->engine = engine;
+	ticket->queued = list == &engine->queued;
+	DL_APPEND(*list, ticket);
+	atomic_fetch_add(&engine->env.inflight->count, 1);
+	metric_add(&engine->metrics.pending, 1);
+}
+
+static void leave(struct ticket *ticket)
+{
+	struct engine *engine = ticket->engine;
+
+	if (ticket->queued)
+		DL_DELETE(engine->queued, ticket);
+	else
+		DL_DELETE(engine->pending, ticket);
+	atomic_fetch_sub(&engine->env.inflight->count, 1);
+	atomic_fetch_sub_explicit(&engine->metrics.pending, 1, memory_order_relaxed);
+}
+
 static void on_policy_done(struct policy_call *call)
 {
 	struct ticket *ticket = call->arg;
-	struct engine *engine = ticket->engine;
 
-	DL_DELETE(engine->pending, ticket);
-	atomic_fetch_sub(&engine->env.inflight->count, 1);
-	atomic_fetch_sub_explicit(&engine->metrics.pending, 1, memory_order_relaxed);
-	apply(engine, ticket->req, &call->result);
+	leave(ticket);
+	apply(ticket->engine, ticket->req, &call->result);
 	ticket->on_done(ticket);
+}
+
+/* True when it is done; else it is pending from here on. */
+static bool start_call(struct engine *engine, struct ticket *ticket)
+{
+	struct policy_set *policies = ticket->req->world->policies;
+
+	if (engine->env.policy->start(policies, &ticket->call) == POLICY_DONE)
+		return true;
+	engine->slow++;
+	wait_in(engine, &engine->pending, ticket);
+	return false;
 }
 
 static enum engine_state run_worker(struct engine *engine, struct ticket *ticket,
@@ -250,17 +292,49 @@ static enum engine_state run_worker(struct engine *engine, struct ticket *ticket
 	mem_zero(&ticket->call, sizeof(ticket->call));
 	ticket->call.req = req;
 	ticket->call.worker = worker;
+	ticket->call.slice_ns = engine->env.wake ? SLICE_NS : 0;
 	ticket->call.on_done = on_policy_done;
 	ticket->call.arg = ticket;
-	if (engine->env.policy->start(req->world->policies, &ticket->call) == POLICY_DONE) {
+	if (engine->slow >= SLOW_MAX && engine->env.wake) {
+		wait_in(engine, &engine->queued, ticket);
+	} else if (start_call(engine, ticket)) {
 		apply(engine, req, &ticket->call.result);
 		return ENGINE_DONE;
 	}
-	ticket->engine = engine;
-	DL_APPEND(engine->pending, ticket);
-	atomic_fetch_add(&engine->env.inflight->count, 1);
-	metric_add(&engine->metrics.pending, 1);
+	if (engine->env.wake)
+		engine->env.wake(engine->env.arg);
 	return ENGINE_PENDING;
+}
+
+static void start_queued(struct engine *engine)
+{
+	struct ticket *ticket = engine->queued;
+
+	if (!ticket)
+		return;
+	leave(ticket);
+	if (!start_call(engine, ticket))
+		return;
+	apply(engine, ticket->req, &ticket->call.result);
+	ticket->on_done(ticket);
+}
+
+bool engine_run(struct engine *engine)
+{
+	struct world *next;
+	bool more = false;
+
+	start_queued(engine);
+	/* Whoever is answered may give worlds back: the one in hand is held until the next one is known. */
+	for (struct world *world = engine->worlds; world; world = next) {
+		world->pins++;
+		if (world->policies)
+			more |= engine->env.policy->run(world->policies);
+		next = world->next;
+		world_unpin(engine, world);
+	}
+	engine->slow = 0;
+	return more || engine->queued;
 }
 
 static enum reason before_policies(struct engine *engine, struct request *req)
@@ -305,12 +379,9 @@ enum engine_state engine_submit(struct engine *engine, struct ticket *ticket)
 
 void engine_cancel(struct ticket *ticket)
 {
-	struct engine *engine = ticket->engine;
-
-	engine->env.policy->cancel(&ticket->call);
-	DL_DELETE(engine->pending, ticket);
-	atomic_fetch_sub(&engine->env.inflight->count, 1);
-	atomic_fetch_sub_explicit(&engine->metrics.pending, 1, memory_order_relaxed);
+	if (!ticket->queued)
+		ticket->engine->env.policy->cancel(&ticket->call);
+	leave(ticket);
 }
 
 void engine_refuse(struct engine *engine, struct request *req, enum reason reason, const char *why)

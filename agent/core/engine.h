@@ -37,6 +37,9 @@ struct engine_env {
 	/* One decision record, a JSON object without its newline; NULL: nowhere. Must not block. */
 	void (*record)(void *arg, struct slice line);
 	void (*retire)(void *arg, struct snapshot *snapshot, struct policy_set *policies);
+	/* A worker's call has used its slice and waits for the next one: call engine_run soon, after a look
+	 * at the sockets. NULL: calls run to their end. */
+	void (*wake)(void *arg);
 	void *arg;
 	unsigned loops; /* between how many the certificate cache is divided */
 };
@@ -69,10 +72,18 @@ struct ticket {
 	struct policy_call call; /* the engine's from here on */
 	struct engine *engine;
 	struct ticket *prev, *next;
+	bool queued; /* pending, and its worker has not begun */
 };
 
 /* ticket->req, on_done and arg are set by the caller; it lives until done or cancelled. */
 enum engine_state engine_submit(struct engine *engine, struct ticket *ticket);
+
+/*
+ * Goes on with what waits for its turn, a fraction of a millisecond at most;
+ * on_done of tickets may come from in here. True while more waits: call again
+ * after the next look at the sockets.
+ */
+bool engine_run(struct engine *engine);
 
 /* The peer is gone: nothing comes back for this ticket any more. Only for a pending one. */
 void engine_cancel(struct ticket *ticket);

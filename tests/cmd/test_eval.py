@@ -218,7 +218,7 @@ def test_worker_faults():
     equal((found["verdict"], found["reason"], found["status"]), ("deny", "policy_error", 503))
     contains(found["error"], "broken on purpose")
     step = [step for step in found["trace"] if step["stage"] == "worker"][0]
-    contains(step["place"], "api.lua:14")
+    contains(step["place"], "api.lua:12")
 
 
 def test_trace():
