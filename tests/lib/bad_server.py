@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""An HTTP server on loopback that is slow, lies or goes away, as the path says. Prints its port, serves until stdin ends."""
+import http.server
+import os
+import pathlib
+import socket
+import struct
+import sys
+import threading
+import time
+import zlib
+
+FOLDER = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else None
+COUNTS = {}
+LOCK = threading.Lock()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def answer(self, body, status=200, headers=(), length=None):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def ok(self):
+        self.answer(b"hello")
+
+    def env(self):
+        self.answer("\n".join(f"{k}: {v}" for k, v in self.headers.items()).encode())
+
+    def slow(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "100000")
+        self.end_headers()
+        for _ in range(200):
+            self.wfile.write(b"x")
+            self.wfile.flush()
+            time.sleep(0.1)
+
+    def mute(self):
+        time.sleep(20)
+
+    def lie(self):
+        self.answer(b"half", length=100)
+        self.close_connection = True
+
+    def endless(self):
+        self.send_response(200)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        while True:
+            self.wfile.write(b"x" * 65536)
+
+    def large(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(500 << 20))
+        self.end_headers()
+        for _ in range(8000):
+            self.wfile.write(b"x" * 65536)
+
+    def bomb(self):
+        packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+        body = b"".join(packer.compress(b"\0" * (1 << 20)) for _ in range(200)) + packer.flush()
+        self.answer(body, headers=[("Content-Encoding", "gzip")])
+
+    def zipped(self):
+        packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+        self.answer(packer.compress(b"hello" * 1000) + packer.flush(), headers=[("Content-Encoding", "gzip")])
+
+    def loop(self):
+        self.answer(b"", 302, [("Location", "/loop")])
+
+    def hop(self):
+        self.answer(b"", 302, [("Location", "/ok"), ("ETag", '"of the hop"')])
+
+    def to_file(self):
+        self.answer(b"", 302, [("Location", "file:///etc/passwd")])
+
+    def to_ftp(self):
+        self.answer(b"", 302, [("Location", "ftp://127.0.0.1/x")])
+
+    def to_metadata(self):
+        self.answer(b"", 302, [("Location", "http://169.254.169.254/latest/")])
+
+    def missing(self):
+        self.answer(b"no", 404)
+
+    def tagged(self):
+        if self.headers.get("If-None-Match") == '"one"':
+            self.send_response(304)
+            self.end_headers()
+            return
+        self.answer(b"tagged", headers=[("ETag", '"one"'), ("Last-Modified", "Sat, 01 Jan 2022 00:00:00 GMT")])
+
+    def reset(self):
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+    def wait(self):
+        with LOCK:
+            COUNTS["now"] = COUNTS.get("now", 0) + 1
+            COUNTS["most"] = max(COUNTS.get("most", 0), COUNTS["now"])
+        time.sleep(0.2)
+        with LOCK:
+            COUNTS["now"] -= 1
+        self.answer(str(COUNTS["most"]).encode())
+
+    def served(self, name):
+        path = FOLDER / name
+        body = path.read_bytes()
+        tag = f'"{os.stat(path).st_mtime_ns}"'
+        with LOCK:
+            COUNTS[name] = COUNTS.get(name, 0) + 1
+        if self.headers.get("If-None-Match") == tag:
+            self.send_response(304)
+            self.end_headers()
+        else:
+            self.answer(body, headers=[("ETag", tag)])
+
+    def do_GET(self):
+        name = self.path[1:].replace("-", "_")
+        try:
+            if self.path.startswith("/count/"):
+                self.answer(str(COUNTS.get(self.path[7:], 0)).encode())
+            elif FOLDER and (FOLDER / self.path[1:]).is_file():
+                self.served(self.path[1:])
+            elif name in ("answer", "served") or name.startswith(("do_", "send_", "_")) or name not in vars(Handler):
+                self.missing()
+            else:
+                getattr(self, name)()
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.answer(self.headers.get("Content-Type", "").encode() + b":" + body)
+
+
+def main():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.server_address[1], flush=True)
+    sys.stdin.read()
+    os._exit(0)
+
+
+main()
