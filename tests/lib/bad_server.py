@@ -102,7 +102,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def reset(self):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
+        os.close(self.connection.detach())
+        self.close_connection = True
 
     def wait(self):
         with LOCK:
@@ -144,8 +145,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(self.headers.get("Content-Type", "").encode() + b":" + body)
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        """Clients that go away are what this is for."""
+
+
 def main():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_address[1], flush=True)
