@@ -162,6 +162,21 @@ static const struct haproxy_line *find_deny(const struct haproxy_check *check)
 	return NULL;
 }
 
+/* The form that asks once a connection sets the verdict itself, under a condition; without one nothing is left to decide. */
+static void check_own_verdict(struct haproxy_check *check)
+{
+	struct buf action = buf_capped(0);
+
+	buf_printf(&action, "set-var(txn.%s.verdict)", check->prefix);
+	buf_u8(&action, '\0');
+	for (size_t i = 0; i < check->rule_count; i++)
+		if (is_request_rule(check->rules[i], (const char *)action.ptr) && !is_conditional(check->rules[i]))
+			haproxy_fault(check, DIAG_ERROR, file_of(check), check->rules[i]->number, file_of(check),
+				      check->asks->number, NULL,
+				      "this sets the verdict for every request, whatever the agent says");
+	buf_fini(&action);
+}
+
 static void check_deny(struct haproxy_check *check)
 {
 	const struct haproxy_line *deny = find_deny(check);
@@ -373,5 +388,6 @@ void haproxy_check_rules(struct haproxy_check *check)
 		deletion_fini(&list.items[i]);
 	free(list.items);
 	check_event(check);
+	check_own_verdict(check);
 	check_deny(check);
 }

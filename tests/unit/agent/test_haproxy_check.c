@@ -278,6 +278,13 @@ static void a_deny_that_comes_too_early(void **state)
 		     DIAG_ERROR, "ends the rules");
 }
 
+static void a_front_that_decides_itself(void **state)
+{
+	(void)state;
+	assert_fault("haproxy-connection.cfg", EDIT("haproxy-connection.cfg", "str(allow) if reuse", "str(allow)"), &usual,
+		     DIAG_ERROR, "sets the verdict for every request");
+}
+
 static void processing_timeout(void **state)
 {
 	static const char *const bad[] = { "timeout processing 500ms", "timeout processing 400",
@@ -397,6 +404,7 @@ int main(void)
 		cmocka_unit_test(a_name_that_the_configuration_adds),
 		cmocka_unit_test(no_deny_for_an_absent_verdict),
 		cmocka_unit_test(a_deny_that_comes_too_early),
+		cmocka_unit_test(a_front_that_decides_itself),
 		cmocka_unit_test(processing_timeout),
 		cmocka_unit_test(pipelining_left_on),
 		cmocka_unit_test(no_room_for_headers),
