@@ -14,7 +14,8 @@ end
 
 function M.fetch(request, env, ctx)
   local id = request.tls.spiffe_id
-  if not id or id == "" then
+  -- An id that nobody vouches for is none.
+  if request.cf.tlsClientAuth.certVerified ~= "SUCCESS" or not id or id == "" then
     return Response.new("no SPIFFE id\n", { status = 403 })
   end
   local path = URL.new(request.url).pathname

@@ -11,7 +11,8 @@ function M.fetch(request, env, ctx)
     return fetch(request)
   end
   local tls = request.tls
-  if not tls.not_after or tls.not_after - tls.not_before > env.SHORT then
+  local verified = request.cf.tlsClientAuth.certVerified == "SUCCESS"
+  if not verified or tls.not_after - tls.not_before > env.SHORT then
     return Response.redirect(env.LOGIN, 302)
   end
   return fetch(request)

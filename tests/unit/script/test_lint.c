@@ -10,9 +10,11 @@
 
 static struct diag_list found(const char *source)
 {
-	static char *owned[] = { "x-client-" };
+	static char name[] = "x-client-";
+	static char *owned[] = { name };
 	struct config config = { .headers = { .owned = owned, .owned_count = 1 } };
-	struct worker_conf worker = { .name = "w", .script = "/etc/w.lua", .source = (char *)(uintptr_t)source,
+	static char worker_name[] = "w", script[] = "/etc/w.lua";
+	struct worker_conf worker = { .name = worker_name, .script = script, .source = (char *)(uintptr_t)source,
 				      .source_len = strlen(source) };
 	struct diag_list diag = { 0 };
 
