@@ -18,14 +18,34 @@ static void free_listen(struct listen_entry *entries, size_t count)
 	free(entries);
 }
 
+static void free_texts(char **texts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(texts[i]);
+	free(texts);
+}
+
+static void free_revocation(struct revocation_conf *revocation)
+{
+	for (size_t i = 0; i < revocation->deny_count; i++)
+		free(revocation->deny[i].octets);
+	free(revocation->deny);
+	free_texts(revocation->deny_files, revocation->deny_file_count);
+	free_texts(revocation->crls, revocation->crl_count);
+}
+
+bool crl_is_url(const char *crl)
+{
+	return slice_starts(slice_str(crl), SLICE_LIT("http://")) ||
+	       slice_starts(slice_str(crl), SLICE_LIT("https://"));
+}
+
 static void free_authorities(struct config *config)
 {
 	for (size_t i = 0; i < config->authority_count; i++) {
 		struct authority_conf *authority = &config->authorities[i];
 
-		for (size_t j = 0; j < authority->deny_count; j++)
-			free(authority->deny[j].octets);
-		free(authority->deny);
+		free_revocation(&authority->revocation);
 		free(authority->name);
 		free(authority->certificates);
 		free(authority->intermediates);
@@ -60,13 +80,6 @@ static void free_worker(struct worker_conf *worker)
 	free(worker->name);
 	free(worker->script);
 	free(worker->source);
-}
-
-static void free_texts(char **texts, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		free(texts[i]);
-	free(texts);
 }
 
 void config_free(struct config *config)

@@ -63,12 +63,30 @@ struct deny_entry {
 	size_t len;
 };
 
+/* What tells of revoked certificates; see design 3. */
+struct revocation_conf {
+	struct deny_entry *deny; /* written in the configuration itself */
+	size_t deny_count;
+	char **deny_files; /* absolute paths, watched */
+	size_t deny_file_count;
+	char **crls; /* absolute paths, watched, and http or https URLs */
+	size_t crl_count;
+	bool points;	  /* distribution points are followed */
+	bool ocsp;
+	bool allow;	  /* when_unknown = "allow" */
+	bool chain;	  /* "unknown" counts for intermediates, and they are asked about by OCSP */
+	bool public_only; /* fetch = "public" */
+	int64_t grace_ns; /* how long an answer is used after its nextUpdate */
+};
+
+/* True for a crl entry that is fetched. */
+bool crl_is_url(const char *crl);
+
 struct authority_conf {
 	char *name;
 	char *certificates;  /* path */
 	char *intermediates; /* path or NULL */
-	struct deny_entry *deny;
-	size_t deny_count;
+	struct revocation_conf revocation;
 	unsigned line;
 	const char *file;
 	/* What the two files held, until a snapshot is built of it; NULL: it is read then. */

@@ -13,9 +13,10 @@ struct revlist {
 	struct revrows *rows;
 	int64_t this_update, next_update;
 	struct crl_number number;
-	bool only_user, only_ca, only_attribute, some_reasons, indirect, has_names;
-	uint8_t *names; /* as in crl_scope, owned */
-	size_t names_len;
+	struct crl_scope scope; /* views into storage */
+	struct slice issuer;	/* DER of the name, in storage */
+	uint8_t *storage;
+	size_t storage_len;
 };
 
 /* Where the entries of a list go: their issuer changes as an indirect list goes on. */
@@ -112,21 +113,30 @@ static bool follows(const struct crl *delta, const struct crl *full)
 	       crl_number_cmp(&delta->number, &full->number) > 0;
 }
 
+static struct slice keep(uint8_t *storage, size_t *at, struct slice bytes)
+{
+	struct slice kept = slice_of(storage + *at, bytes.len);
+
+	if (bytes.len)
+		memcpy(storage + *at, bytes.ptr, bytes.len);
+	*at += bytes.len;
+	return kept;
+}
+
 static void describe(struct revlist *list, const struct crl *full, const struct crl *latest)
 {
 	const struct crl_scope *scope = &full->scope;
+	size_t at = 0;
 
 	list->this_update = latest->this_update;
 	list->next_update = latest->next_update;
 	list->number = latest->number;
-	list->only_user = scope->only_user;
-	list->only_ca = scope->only_ca;
-	list->only_attribute = scope->only_attribute;
-	list->some_reasons = scope->some_reasons;
-	list->indirect = scope->indirect;
-	list->has_names = scope->names.len || scope->relative.len;
-	list->names = (uint8_t *)mem_dup(scope->names);
-	list->names_len = scope->names.len;
+	list->storage_len = scope->names.len + scope->relative.len + full->issuer.len;
+	list->storage = mem_new(list->storage_len);
+	list->scope = *scope;
+	list->scope.names = keep(list->storage, &at, scope->names);
+	list->scope.relative = keep(list->storage, &at, scope->relative);
+	list->issuer = keep(list->storage, &at, full->issuer);
 }
 
 static enum err fill(struct revlist *list, const struct crl *full, const struct crl *delta,
@@ -180,7 +190,7 @@ void revlist_unref(struct revlist *list)
 	if (!list || atomic_fetch_sub(&list->refs, 1) != 1)
 		return;
 	revrows_free(list->rows);
-	free(list->names);
+	free(list->storage);
 	free(list);
 }
 
@@ -198,18 +208,16 @@ void revlist_info(const struct revlist *list, struct revlist_info *out)
 		.next_update = list->next_update,
 		.number = slice_of(list->number.octets, list->number.len),
 		.entries = revrows_entries(list->rows),
-		.bytes = revrows_bytes(list->rows) + sizeof(*list) + list->names_len,
-		.indirect = list->indirect,
+		.bytes = revrows_bytes(list->rows) + sizeof(*list) + list->storage_len,
+		.indirect = list->scope.indirect,
 	};
 }
 
 bool revlist_covers(const struct revlist *list, const struct revlist_subject *subject)
 {
-	if (list->some_reasons || list->only_attribute || (list->only_user && subject->is_ca) ||
-	    (list->only_ca && !subject->is_ca))
+	bool own = memcmp(list->issuer_key, subject->issuer_key, sizeof(list->issuer_key)) == 0;
+
+	if (!own && !(list->scope.indirect && points_issued_by(subject->points, list->issuer)))
 		return false;
-	if (memcmp(list->issuer_key, subject->issuer_key, sizeof(list->issuer_key)) != 0)
-		return false;
-	return !list->has_names ||
-	       crl_names_meet(slice_of(list->names, list->names_len), subject->points);
+	return points_covered(subject->points, &list->scope);
 }

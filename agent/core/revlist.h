@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 #include "pki/crl.h"
+#include "pki/points.h"
 
 /*
  * What one verified revocation list says, made compact for looking up: for
@@ -54,14 +55,14 @@ void revlist_info(const struct revlist *list, struct revlist_info *out);
 /* What the caller needs to know of a certificate to tell whether a list answers for it. */
 struct revlist_subject {
 	const uint8_t *issuer_key;
-	bool is_ca;
-	struct slice points; /* content of cRLDistributionPoints: DER DistributionPoint values; empty: none */
+	const struct points *points; /* points_read() of it; empty when that failed */
 };
 
 /*
  * Whether not being listed means "good" for this certificate (RFC 5280 6.3.3 b):
- * the list is of its issuer, for its kind, for all reasons, and where the list
- * has a distribution point name, one of the certificate's points has it too.
+ * the list is of its issuer, or an indirect one that one of its distribution
+ * points names as CRL issuer; it is for its kind, for all reasons, and where the
+ * list has a distribution point name, one of the certificate's points has it too.
  */
 bool revlist_covers(const struct revlist *list, const struct revlist_subject *subject);
 

@@ -135,7 +135,8 @@ static void build_authority(struct building *building, size_t i)
 	struct authority_conf *authority = &snapshot->config->authorities[i];
 	struct loaded *loaded;
 
-	snapshot->denies[i] = deny_new(authority->deny, authority->deny_count);
+	snapshot->denies[i] = deny_new(authority->revocation.deny,
+				      authority->revocation.deny_count);
 	if (!read_files(authority, building->diag))
 		return;
 	loaded = load(building, authority);

@@ -33,8 +33,8 @@ static void check(const struct config *config)
 		free(again);
 	}
 	for (size_t i = 0; i < config->authority_count; i++)
-		for (size_t j = 0; j < config->authorities[i].deny_count; j++)
-			must(config->authorities[i].deny[j].len > 0 && config->authorities[i].deny[j].len <= 64);
+		for (size_t j = 0; j < config->authorities[i].revocation.deny_count; j++)
+			must(config->authorities[i].revocation.deny[j].len > 0 && config->authorities[i].revocation.deny[j].len <= 64);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -249,13 +249,13 @@ static void deny_entries(void **state)
 		"'00:93:6e:AC', '123',\n 'dec:10629346', 'ski:01:02', '9', 'f', '12:34',\n"
 		"'sha256:000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F',\n"
 		"'1461501637330902918203684832716283019655932542975' } } } } }");
-	const struct deny_entry *deny = config->authorities[0].deny;
+	const struct deny_entry *deny = config->authorities[0].revocation.deny;
 
 	(void)state;
 	assert_string_equal(config_dir_faults(dir),
 		"main.lua:2: lint: authorities.ca.revocation.deny[2]: \"123\" has only digits: it is read as a "
 		"hex serial and as a decimal one (write \"dec:\" in front, or the hex form with colons)\n");
-	assert_int_equal(config->authorities[0].deny_count, 10);
+	assert_int_equal(config->authorities[0].revocation.deny_count, 10);
 	assert_entry(&deny[0], DENY_SERIAL, "\x93\x6e\xac", 3);
 	assert_entry(&deny[1], DENY_SERIAL, "\x01\x23", 2);
 	assert_entry(&deny[2], DENY_SERIAL, "\x7b", 1);

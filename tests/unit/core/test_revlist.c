@@ -160,23 +160,14 @@ static void test_indirect(void **state)
 	revlist_unref(list);
 }
 
-static struct slice points_of(const struct certs *leaf)
-{
-	int at = X509_get_ext_by_NID(leaf->x509, NID_crl_distribution_points, -1);
-	ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(X509_get_ext(leaf->x509, at));
-	struct reader r = reader_of(slice_of(value->data, (size_t)value->length));
-
-	return der_expect(&r, DER_SEQUENCE).content;
-}
-
 static bool covers(struct fixture *f, const char *scope, bool is_ca, const char *point)
 {
 	const char *const list_extensions[] = { "issuingDistributionPoint=critical,@idp", NULL };
 	const char *const leaf_extensions[] = { point, NULL };
 	struct certs *leaf = certs_make(&(struct certs_spec){ .subject = "/CN=x", .issuer = f->ca,
 							      .extensions = point ? leaf_extensions : NULL });
-	struct revlist_subject subject = { .issuer_key = f->key, .is_ca = is_ca,
-					   .points = point ? points_of(leaf) : SLICE_EMPTY };
+	struct points points;
+	struct revlist_subject subject = { .issuer_key = f->key, .points = &points };
 	struct revlist *list;
 	char conf[200];
 	bool yes;
@@ -184,6 +175,8 @@ static bool covers(struct fixture *f, const char *scope, bool is_ca, const char 
 	snprintf(conf, sizeof(conf), "[idp]\n%s\n", scope ? scope : "");
 	assert_int_equal(build(f, &(struct crls_spec){ .issuer = f->ca, .conf = conf,
 			       .extensions = scope ? list_extensions : NULL }, NULL, &list), ERR_OK);
+	assert_int_equal(points_read(leaf->der, &points), ERR_OK);
+	points.is_ca = is_ca;
 	yes = revlist_covers(list, &subject);
 	subject.issuer_key = f->other_key;
 	assert_false(revlist_covers(list, &subject));
