@@ -137,6 +137,8 @@ static bool is_tested(const struct lint *lint, size_t first, size_t behind)
 	static const char *const closers[] = { "then", "do", "and", "or", NULL };
 	static const char *const joiners[] = { "and", "or", NULL };
 
+	for (; first > 1 && is_mark(lint, first - 1, '(') && is_mark(lint, behind, ')'); behind++)
+		first--;
 	if (first == 0)
 		return false;
 	if (is_word(lint, first - 1, "not"))
