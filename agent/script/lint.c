@@ -189,7 +189,7 @@ static void unknown_property(struct lint *lint, struct lua_token token)
 	for (enum fact fact = 0; fact < FACT_COUNT; fact++)
 		names[fact] = fact_info(fact)->property;
 	nearest = text_nearest(token.text, names);
-	snprintf(hint, sizeof(hint), "did you mean \"%s\"?", nearest ? nearest : "");
+	snprintf(hint, sizeof(hint), "did you mean %s?", nearest ? nearest : "");
 	diag_add(lint->diag, DIAG_LINT, lint->worker->script, token.line, nearest ? hint : NULL,
 		 "tlsClientAuth has no property \"%.*s\"; reading it ends the call with policy_error",
 		 SLICE_FMT(token.text));
@@ -203,7 +203,7 @@ static void truth_of_text(struct lint *lint, struct lua_token token, enum fact f
 	if (fact == FACT_PRESENTED || fact == FACT_REVOKED) {
 		snprintf(hint, sizeof(hint), "compare it: %s == \"1\"", name);
 		diag_add(lint->diag, DIAG_LINT, lint->worker->script, token.line, hint,
-			 "%s is a text, and in Lua every text counts as true, \"0\" too", name);
+			 "%s is the text \"0\" or \"1\", and in Lua both count as true", name);
 		return;
 	}
 	snprintf(hint, sizeof(hint), "compare it: %s %s", name,

@@ -66,6 +66,8 @@ static void test_truth(void **state)
 	expect_none("local t = r.cf.tlsClientAuth\nif t.certPresented == '1' then x() end");
 	expect_none("local t = r.cf.tlsClientAuth\nif not (t.certPresented ~= '1') then x() end");
 	expect_none("local t = r.cf.tlsClientAuth\nreturn t.certPresented");
+	expect_none("local t = r.cf.tlsClientAuth\nif f(t.certSerial) then x() end");
+	expect_none("local tls = r.cf.tlsClientAuth\nlocal function f(r) local tls = r.tls\nif tls.san then x() end end");
 }
 
 static void test_identity_header(void **state)
