@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "svc/list_job.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "base/mem.h"
+#include "pki/crl.h"
+#include "pki/der.h"
+#include "pki/pem.h"
+#include "pki/points.h"
+
+/* From here on the allocator is asked to give back what it holds. */
+#define TRIM_BYTES (1u << 20)
+#define DENY_BYTES_MAX (16u << 20)
+
+struct delta *delta_ref(struct delta *delta)
+{
+	atomic_fetch_add_explicit(&delta->refs, 1, memory_order_relaxed);
+	return delta;
+}
+
+void delta_unref(struct delta *delta)
+{
+	if (!delta || atomic_fetch_sub(&delta->refs, 1) != 1)
+		return;
+	bulk_fini(&delta->bytes);
+	free(delta);
+}
+
+static void fault(struct list_job *job, enum err err, const char *why)
+{
+	job->err = err;
+	snprintf(job->why, sizeof(job->why), "%s", why);
+}
+
+/* Whose signature it is. */
+struct vouching {
+	const struct crl *crl;
+	bool is_known; /* somebody has that name */
+	bool is_wrong_kind;
+	uint8_t key[32];
+};
+
+static bool try_issuer(void *arg, const struct trust_issuer *issuer)
+{
+	struct vouching *vouching = arg;
+
+	vouching->is_known = true;
+	if (crl_verify(vouching->crl, issuer->x509))
+		return false;
+	vouching->is_wrong_kind = issuer->indirect_only && !vouching->crl->scope.indirect;
+	memcpy(vouching->key, issuer->key, sizeof(vouching->key));
+	return !vouching->is_wrong_kind;
+}
+
+/* Names in indirect lists, as keys. */
+static bool take_key(void *arg, const struct trust_issuer *issuer)
+{
+	if (issuer->indirect_only)
+		return false;
+	memcpy(arg, issuer->key, sizeof(issuer->key));
+	return true;
+}
+
+static bool find_issuer(void *arg, struct slice name, uint8_t *key)
+{
+	struct list_job *job = arg;
+
+	return trust_issuers(job->trust, name, job->now, take_key, key);
+}
+
+static struct list_mark mark_of(const struct crl *crl, const uint8_t *key)
+{
+	struct list_mark mark = { .number = crl->number, .has_number = crl->has_number,
+				  .this_update = crl->this_update };
+
+	mark.what = XXH3_64bits_withSeed(crl->issuer.ptr, crl->issuer.len, crl->is_delta);
+	mark.what = XXH3_64bits_withSeed(key, 32, mark.what);
+	if (crl->scope.names.len)
+		mark.what = XXH3_64bits_withSeed(crl->scope.names.ptr, crl->scope.names.len, mark.what);
+	return mark;
+}
+
+static bool goes_back(const struct list_job *job, const struct list_mark *mark)
+{
+	for (size_t i = 0; i < job->mark_count; i++) {
+		const struct list_mark *before = &job->marks[i];
+		int order;
+
+		if (before->what != mark->what)
+			continue;
+		order = before->has_number && mark->has_number ?
+			crl_number_cmp(&mark->number, &before->number) : 0;
+		return order < 0 || (order == 0 && mark->this_update < before->this_update);
+	}
+	return false;
+}
+
+static void note_dates(struct list_job *job, const struct crl *crl)
+{
+	if (crl->next_update && (!job->next_update || crl->next_update < job->next_update)) {
+		job->next_update = crl->next_update;
+		job->this_update = crl->this_update;
+	}
+}
+
+static void note_freshest(struct list_job *job, const struct crl *crl)
+{
+	struct point_list points;
+
+	if (crl->freshest.len == 0 || points_freshest(crl->freshest, &points))
+		return;
+	for (size_t i = 0; i < points.count; i++)
+		for (size_t k = 0; k < points.items[i].uri_count; k++)
+			if (job->freshest_count < LIST_FRESHEST_MAX)
+				job->freshest[job->freshest_count++] = mem_dup(points.items[i].uris[k]);
+}
+
+/* The newest delta of the authority that this list can be brought forward with. */
+static bool find_delta(struct list_job *job, const struct crl *full, const uint8_t *key, struct crl *out)
+{
+	struct crl delta;
+	bool found = false;
+
+	for (size_t i = 0; i < job->delta_count; i++) {
+		if (memcmp(job->deltas[i]->issuer_key, key, 32) != 0 ||
+		    crl_parse(bulk_slice(&job->deltas[i]->bytes), &delta) || !slice_eq(delta.issuer, full->issuer) ||
+		    !slice_eq(delta.scope.names, full->scope.names))
+			continue;
+		if (!full->has_number || crl_number_cmp(&delta.base, &full->number) > 0 ||
+		    crl_number_cmp(&delta.number, &full->number) <= 0)
+			continue;
+		if (!found || crl_number_cmp(&delta.number, &out->number) > 0)
+			*out = delta;
+		found = true;
+	}
+	return found;
+}
+
+static enum err build(struct list_job *job, const struct crl *crl, const uint8_t *key)
+{
+	const struct revlist_issuers issuers = { .find = find_issuer, .arg = job };
+	struct source_list *out = &job->lists[job->list_count];
+	struct crl delta;
+	bool has_delta = find_delta(job, crl, key, &delta);
+	enum err err = revlist_build(crl, has_delta ? &delta : NULL, key, &issuers, &out->list);
+
+	if (err && has_delta)
+		err = revlist_build(crl, NULL, key, &issuers, &out->list);
+	if (err)
+		return err;
+	out->verified = true;
+	job->list_count++;
+	return ERR_OK;
+}
+
+/* Nobody vouches for it yet: what it says is not built, only that it is there. */
+static enum err hold(struct list_job *job, const struct crl *crl)
+{
+	static const uint8_t nobody[32];
+	struct source_list *out = &job->lists[job->list_count];
+	struct crl empty = *crl;
+	enum err err;
+
+	empty.entries = SLICE_EMPTY;
+	err = revlist_build(&empty, NULL, nobody, NULL, &out->list);
+	if (err)
+		return err;
+	out->verified = false;
+	out->issuer = slice_of(mem_dup(crl->issuer), crl->issuer.len);
+	job->list_count++;
+	return ERR_OK;
+}
+
+static enum err keep_delta(struct list_job *job, struct slice der, const uint8_t *key)
+{
+	struct delta *delta = mem_new(sizeof(*delta));
+
+	atomic_init(&delta->refs, 1);
+	memcpy(delta->issuer_key, key, sizeof(delta->issuer_key));
+	if (bulk_put(&delta->bytes, der, LIST_BYTES_MAX)) {
+		delta_unref(delta);
+		return ERR_MEMORY;
+	}
+	job->new_deltas[job->new_delta_count++] = delta;
+	return ERR_OK;
+}
+
+/* Every entry is looked at before a delta counts: full lists are walked when they are built. */
+static enum err check_entries(const struct crl *crl)
+{
+	struct crl_cursor cursor = { 0 };
+	struct crl_entry entry;
+
+	while (crl_next(crl, &cursor, &entry))
+		;
+	return cursor.err;
+}
+
+static const char *parse_text(enum err err)
+{
+	return err == ERR_TYPE ? "the list has an unknown critical extension" : "the list is malformed";
+}
+
+static void take_verified(struct list_job *job, struct slice der, const struct crl *crl,
+			  const struct vouching *vouching)
+{
+	struct list_mark mark = mark_of(crl, vouching->key);
+	enum err err;
+
+	if (goes_back(job, &mark)) {
+		fault(job, ERR_RANGE, "the list is older than the one in use (CRL number, thisUpdate)");
+		return;
+	}
+	if (crl->is_delta)
+		err = check_entries(crl);
+	else
+		err = build(job, crl, vouching->key);
+	if (!err && crl->is_delta)
+		err = keep_delta(job, der, vouching->key);
+	if (err) {
+		fault(job, err, parse_text(err));
+		return;
+	}
+	job->new_marks[job->new_mark_count++] = mark;
+	note_dates(job, crl);
+	note_freshest(job, crl);
+}
+
+static void take_list(struct list_job *job, struct slice der)
+{
+	struct crl crl;
+	struct vouching vouching = { .crl = &crl };
+	enum err err = crl_parse(der, &crl);
+
+	if (err) {
+		fault(job, err, parse_text(err));
+	} else if (crl.this_update > job->now) {
+		fault(job, ERR_RANGE, "thisUpdate of the list lies in the future; see the clocks");
+	} else if (trust_issuers(job->trust, crl.issuer, job->now, try_issuer, &vouching)) {
+		take_verified(job, der, &crl, &vouching);
+	} else if (vouching.is_wrong_kind) {
+		fault(job, ERR_CRYPTO, "the list is a CRL signer's of another name than the CA, and not indirect");
+	} else if (vouching.is_known) {
+		fault(job, ERR_CRYPTO, "the signature of the list is not its issuer's");
+	} else if (job->had_verified) {
+		fault(job, ERR_CRYPTO, "the issuer of the list is no CA of this authority");
+	} else if (!crl.is_delta && hold(job, &crl)) {
+		fault(job, ERR_FORMAT, "the list is malformed");
+	} else {
+		note_dates(job, &crl);
+	}
+}
+
+static void hash_bytes(struct list_job *job, struct slice bytes)
+{
+	XXH128_hash_t hash = XXH3_128bits(bytes.ptr, bytes.len);
+
+	job->hash[0] = hash.low64;
+	job->hash[1] = hash.high64;
+	job->bytes = bytes.len;
+}
+
+static void keep_copy(struct list_job *job, struct slice bytes)
+{
+	if (job->copy && job->from != LIST_FROM_COPY && list_keep(job->copy, bytes)) {
+		job->copy_failed = true;
+		snprintf(job->why, sizeof(job->why), "%s: %s", job->copy, strerror(errno));
+	}
+}
+
+static void read_lists(struct list_job *job)
+{
+	struct slice bytes;
+	struct reader r;
+	size_t len = 0, count = 0;
+
+	if (pem_lists(job->body.ptr, job->body.len, &len)) {
+		fault(job, ERR_FORMAT, "neither a whole DER list nor PEM with X509 CRL blocks");
+		return;
+	}
+	job->body.len = len;
+	bytes = bulk_slice(&job->body);
+	hash_bytes(job, bytes);
+	if (!job->must_build && job->hash[0] == job->hash_before[0] && job->hash[1] == job->hash_before[1]) {
+		job->unchanged = true;
+		return;
+	}
+	r = reader_of(bytes);
+	while (reader_left(&r) && !job->err) {
+		if (count++ == LIST_PER_SOURCE)
+			fault(job, ERR_LIMIT, "too many lists in one file");
+		else
+			take_list(job, der_next(&r).whole);
+	}
+	if (!job->err)
+		keep_copy(job, bytes);
+}
+
+static void read_deny(struct list_job *job)
+{
+	unsigned line = 0;
+
+	job->bytes = job->body.len;
+	if (deny_parse(bulk_slice(&job->body), &job->deny, &line)) {
+		fault(job, ERR_FORMAT, "");
+		snprintf(job->why, sizeof(job->why), "line %u is no entry", line);
+	}
+}
+
+static void drop_results(struct list_job *job)
+{
+	for (size_t i = 0; i < job->list_count; i++) {
+		revlist_unref(job->lists[i].list);
+		free((void *)(uintptr_t)job->lists[i].issuer.ptr);
+	}
+	for (size_t i = 0; i < job->new_delta_count; i++)
+		delta_unref(job->new_deltas[i]);
+	for (size_t i = 0; i < job->freshest_count; i++)
+		free(job->freshest[i]);
+	job->list_count = job->new_delta_count = job->new_mark_count = job->freshest_count = 0;
+	deny_free(job->deny);
+	job->deny = NULL;
+}
+
+void list_job_run(struct list_job *job)
+{
+	size_t size;
+
+	if (job->from != LIST_FROM_BODY) {
+		enum err err = bulk_read(&job->body, job->path, job->is_deny ? DENY_BYTES_MAX : LIST_BYTES_MAX);
+
+		job->is_missing = err == ERR_IO && errno == ENOENT;
+		if (err)
+			fault(job, err, err == ERR_IO ? strerror(errno) : "the file is too large");
+	}
+	size = job->body.len;
+	if (!job->err && job->is_deny)
+		read_deny(job);
+	else if (!job->err)
+		read_lists(job);
+	bulk_fini(&job->body);
+	if (job->err)
+		drop_results(job);
+	if (size > TRIM_BYTES)
+		malloc_trim(0);
+}
+
+void list_job_free(struct list_job *job)
+{
+	drop_results(job);
+	for (size_t i = 0; i < job->delta_count; i++)
+		delta_unref(job->deltas[i]);
+	bulk_fini(&job->body);
+	trust_unref(job->trust);
+	free(job->path);
+	free(job->copy);
+	free(job);
+}

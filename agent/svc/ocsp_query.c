@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "pki/ocsp.h"
+#include "pki/points.h"
+#include "svc/revoker_inside.h"
+
+/*
+ * Questions to responders: one flight for all who wait for the same answer.
+ * Each responder that the certificate names is asked by POST with a nonce and,
+ * when it does not take that, by GET without one (RFC 5019), which caches know.
+ */
+#define FLIGHTS_MAX 1024
+#define RESPONDERS_MAX 1024
+#define ASK_MS 5000L
+#define PAUSE_MAX 60
+
+struct ocsp_responder {
+	UT_hash_handle hh;
+	char *url;
+	unsigned failed; /* in a row */
+	int64_t until;	 /* not asked before */
+};
+
+struct ocsp_flight {
+	UT_hash_handle hh;
+	struct ocsp_key key;
+	struct revoker *revoker;
+	char *authority;
+	uint8_t *bytes; /* certificate, then issuer */
+	struct slice cert, issuer;
+	uint8_t issuer_key[32], serial[20], nonce[OCSP_NONCE];
+	size_t serial_len;
+	bool public_only, by_get;
+	struct points points;
+	size_t url; /* which of them */
+	struct http_get *get;
+	struct waiter *waiters;
+};
+
+static struct ocsp_responder *responder_of(struct revoker *revoker, const char *url)
+{
+	struct ocsp_responder *responder;
+
+	HASH_FIND_STR(revoker->responders, url, responder);
+	if (responder)
+		return responder;
+	if (HASH_COUNT(revoker->responders) >= RESPONDERS_MAX) {
+		responder = revoker->responders;
+		HASH_DEL(revoker->responders, responder);
+		free(responder->url);
+		free(responder);
+	}
+	responder = mem_new(sizeof(*responder));
+	responder->url = mem_dup(slice_str(url));
+	HASH_ADD_KEYPTR(hh, revoker->responders, responder->url, strlen(responder->url), responder);
+	return responder;
+}
+
+static void responder_failed(struct revoker *revoker, const char *url, const char *why)
+{
+	struct ocsp_responder *responder = responder_of(revoker, url);
+	int64_t pause = responder->failed < 6 ? INT64_C(1) << responder->failed : PAUSE_MAX;
+
+	if (responder->failed++ == 0)
+		log_warning("OCSP responder %s: %s", url, why);
+	responder->until = clock_wall_s() + pause;
+}
+
+static void responder_worked(struct revoker *revoker, const char *url)
+{
+	struct ocsp_responder *responder;
+
+	HASH_FIND_STR(revoker->responders, url, responder);
+	if (responder && responder->failed) {
+		log_info("OCSP responder %s answers again", url);
+		responder->failed = 0;
+		responder->until = 0;
+	}
+}
+
+static void flight_free(struct ocsp_flight *flight)
+{
+	HASH_DEL(flight->revoker->flights, flight);
+	if (flight->get)
+		http_cancel(flight->get);
+	free(flight->authority);
+	free(flight->bytes);
+	free(flight);
+}
+
+static void land(struct ocsp_flight *flight)
+{
+	struct waiter *waiters = flight->waiters;
+	struct revoker *revoker = flight->revoker;
+
+	flight_free(flight);
+	waiters_tell(revoker, &waiters);
+}
+
+static void land_in_vain(struct ocsp_flight *flight)
+{
+	flight->revoker->count.ocsp_failures++;
+	ocsp_cache_vain(flight->revoker->cache, &flight->key, clock_wall_s());
+	land(flight);
+}
+
+static struct ocsp_question question_of(const struct ocsp_flight *flight)
+{
+	return (struct ocsp_question){
+		.issuer = flight->issuer,
+		.serial = slice_of(flight->serial, flight->serial_len),
+		.nonce = slice_of(flight->nonce, flight->by_get ? 0 : sizeof(flight->nonce)),
+	};
+}
+
+/* A responder whose certificate its issuer's list revokes says nothing (RFC 6960 4.2.2.2.1). */
+static bool is_signer_revoked(const struct ocsp_flight *flight, const struct ocsp_answer *answer, int64_t now)
+{
+	const struct revocation *state = revoker_view(flight->revoker);
+	const struct revocation_source *source;
+	struct revlist_hit hit;
+
+	if (!answer->delegated || answer->nocheck)
+		return false;
+	for (size_t i = 0; (source = revocation_source(state, flight->authority, i)) != NULL; i++)
+		for (size_t k = 0; k < source->list_count; k++)
+			if (source->lists[k].verified &&
+			    revlist_find(source->lists[k].list, flight->issuer_key,
+					 slice_of(answer->signer_serial, answer->signer_serial_len), &hit) &&
+			    hit.date <= now)
+				return true;
+	return false;
+}
+
+static void take_answer(struct ocsp_flight *flight, const struct ocsp_answer *answer, int64_t now)
+{
+	struct revoker *revoker = flight->revoker;
+	double left = (double)(answer->until - now);
+	struct ocsp_record record = {
+		.revoked = answer->status == OCSP_STATUS_REVOKED,
+		.this_update = answer->this_update,
+		.next_update = answer->next_update,
+		.until = answer->until,
+		.revoked_at = answer->revoked_at,
+		.reason = answer->reason,
+	};
+
+	left *= 0.7 + 0.2 * revoker_share(revoker);
+	record.look_again = now + (left < 86400.0 ? (int64_t)left : 86400);
+	if (record.look_again <= now)
+		record.look_again = now + 1;
+	/* Whoever remembers a decision goes by the number of the state. */
+	if (ocsp_cache_put(revoker->cache, &flight->key, &record))
+		(void)revoker_change(revoker);
+	land(flight);
+}
+
+static void fly(struct ocsp_flight *flight);
+
+static void on_answer(void *arg, struct http_result *result)
+{
+	struct ocsp_flight *flight = arg;
+	struct ocsp_question question = question_of(flight);
+	struct ocsp_answer answer;
+	const char *why = result->why;
+	char *url = mem_dup(flight->points.ocsp[flight->url]);
+	int64_t now = clock_wall_s();
+	enum err err = result->err;
+	bool try_get;
+
+	flight->get = NULL;
+	if (!err)
+		err = ocsp_read(bulk_slice(&result->body), &question, now, &answer, &why);
+	if (!err && is_signer_revoked(flight, &answer, now)) {
+		err = ERR_CRYPTO;
+		why = "its signer's certificate is revoked";
+	}
+	if (!err)
+		responder_worked(flight->revoker, url);
+	if (!err && answer.status != OCSP_STATUS_UNKNOWN) {
+		free(url);
+		take_answer(flight, &answer, now);
+		return;
+	}
+	try_get = (err == ERR_NOT_FOUND || err == ERR_CLOSED || err == ERR_FORMAT) && !flight->by_get;
+	if (err && !try_get)
+		responder_failed(flight->revoker, url, why);
+	flight->by_get = try_get;
+	if (!try_get)
+		flight->url++;
+	free(url);
+	fly(flight);
+}
+
+static bool send_request(struct ocsp_flight *flight, const char *url)
+{
+	struct buf der = buf_capped(4096), path = buf_capped(8192);
+	struct ocsp_question question = question_of(flight);
+	struct http_request request = {
+		.public_only = flight->public_only, .max_bytes = OCSP_RESPONSE_MAX, .timeout_ms = ASK_MS,
+		.accept = "application/ocsp-response", .on_done = on_answer, .arg = flight,
+	};
+	bool good = ocsp_request(&question, &der) == ERR_OK;
+
+	buf_str(&path, url);
+	if (good && flight->by_get) {
+		good = ocsp_get_path(slice_str(url), buf_slice(&der), &path) == ERR_OK;
+	} else if (good) {
+		request.body = buf_slice(&der);
+		request.content_type = "application/ocsp-request";
+	}
+	buf_u8(&path, 0);
+	request.url = (const char *)path.ptr;
+	good = good && !buf_err(&path);
+	flight->get = good ? http_start(flight->revoker->ocsp_http, &request) : NULL;
+	buf_fini(&der);
+	buf_fini(&path);
+	return flight->get != NULL;
+}
+
+/* Asks the next responder that may be asked, or lands. */
+static void fly(struct ocsp_flight *flight)
+{
+	struct revoker *revoker = flight->revoker;
+
+	for (; flight->url < flight->points.ocsp_count; flight->url++, flight->by_get = false) {
+		char *url = mem_dup(flight->points.ocsp[flight->url]);
+		struct ocsp_responder *responder;
+		bool flies = false;
+
+		HASH_FIND_STR(revoker->responders, url, responder);
+		if (!responder || clock_wall_s() >= responder->until || flight->by_get)
+			flies = send_request(flight, url);
+		free(url);
+		if (flies) {
+			revoker->count.ocsp_queries++;
+			return;
+		}
+	}
+	land_in_vain(flight);
+}
+
+static struct ocsp_flight *flight_new(struct revoker *revoker, const struct authority *authority,
+				      const struct revocation_question *question,
+				      const struct ocsp_key *key)
+{
+	struct ocsp_flight *flight;
+
+	if (HASH_COUNT(revoker->flights) >= FLIGHTS_MAX)
+		return NULL;
+	flight = mem_new(sizeof(*flight));
+	flight->revoker = revoker;
+	flight->key = *key;
+	flight->authority = mem_dup(slice_str(question->authority));
+	flight->public_only = authority->public_only;
+	flight->bytes = mem_new(question->cert.len + question->issuer.len + 1);
+	memcpy(flight->bytes, question->cert.ptr, question->cert.len);
+	memcpy(flight->bytes + question->cert.len, question->issuer.ptr, question->issuer.len);
+	flight->cert = slice_of(flight->bytes, question->cert.len);
+	flight->issuer = slice_of(flight->bytes + question->cert.len, question->issuer.len);
+	memcpy(flight->issuer_key, question->issuer_key, sizeof(flight->issuer_key));
+	memcpy(flight->serial, question->serial, sizeof(flight->serial));
+	flight->serial_len = question->serial_len;
+	if (getrandom(flight->nonce, sizeof(flight->nonce), 0) != (ssize_t)sizeof(flight->nonce) ||
+	    points_read(flight->cert, &flight->points))
+		flight->points.ocsp_count = 0;
+	HASH_ADD(hh, revoker->flights, key.octets, sizeof(flight->key.octets), flight);
+	return flight;
+}
+
+void ocsp_ask(struct revoker *revoker, struct asking *asking, const struct revocation_question *question)
+{
+	struct authority *authority = revoker_authority(revoker, question->authority);
+	struct ocsp_key key = ocsp_key_of(question);
+	int64_t now = clock_wall_s();
+	struct ocsp_flight *flight;
+	struct ocsp_seen seen;
+
+	HASH_FIND(hh, revoker->flights, key.octets, sizeof(key.octets), flight);
+	if (flight) {
+		waiter_add(&flight->waiters, asking);
+		return;
+	}
+	ocsp_cache_look(revoker->cache, &key, now, &seen);
+	if (!authority || !authority->ocsp || question->cert.len == 0 || question->issuer.len == 0 ||
+	    now < seen.vain_until || (seen.answered && now < seen.record.look_again)) {
+		asking_answered(asking);
+		return;
+	}
+	flight = flight_new(revoker, authority, question, &key);
+	if (!flight) {
+		asking_answered(asking);
+		return;
+	}
+	waiter_add(&flight->waiters, asking);
+	fly(flight);
+}
+
+void ocsp_close(struct revoker *revoker)
+{
+	struct ocsp_responder *responder, *next;
+
+	while (revoker->flights)
+		land(revoker->flights);
+	HASH_ITER(hh, revoker->responders, responder, next) {
+		HASH_DEL(revoker->responders, responder);
+		free(responder->url);
+		free(responder);
+	}
+}
