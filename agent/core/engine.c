@@ -277,6 +277,8 @@ static bool start_call(struct engine *engine, struct ticket *ticket)
 	if (engine->env.policy->start(policies, &ticket->call) == POLICY_DONE)
 		return true;
 	engine->slow++;
+	/* It has used a slice of time: the next of the batch does not begin where the last one ended. */
+	engine->clock_known = false;
 	wait_in(engine, &engine->pending, ticket);
 	return false;
 }

@@ -234,13 +234,22 @@ void spoe_cancel(struct spoe_session *session, const struct spoe_ids *ids)
 			cancel(request);
 }
 
+static struct spoe_request *overdue(const struct spoe_session *session)
+{
+	struct spoe_request *request;
+
+	DL_FOREACH(session->pending, request)
+		if (session->now >= request->req.deadline_ns + SPOE_LATE_NS)
+			return request;
+	return NULL;
+}
+
 void spoe_expire(struct spoe_session *session)
 {
-	struct spoe_request *request, *next;
+	struct spoe_request *request;
 
-	DL_FOREACH_SAFE(session->pending, request, next) {
-		if (session->now < request->req.deadline_ns + SPOE_LATE_NS)
-			continue;
+	/* From the front each time: an answer that cannot be written ends the session, and all others. */
+	while ((request = overdue(session))) {
 		DL_DELETE(session->pending, request);
 		session->pending_count--;
 		engine_cancel(&request->ticket);

@@ -38,10 +38,10 @@ static void on_count(lua_State *L, lua_Debug *ar)
 	struct state *state = state_of(L);
 
 	(void)ar;
-	if (state->budget.bytes <= 0) {
+	if (state->budget.bytes <= 0)
 		state->budget.bytes = BUDGET_BYTES;
+	if (lua_gethookcount(L) != BUDGET_INSTRUCTIONS)
 		lua_sethook(L, on_count, LUA_MASKCOUNT, BUDGET_INSTRUCTIONS);
-	}
 	budget_look(L);
 	if (slice_is_over(state, L)) {
 		state->slicing = true;
@@ -75,9 +75,8 @@ void budget_resume(struct state *state, lua_State *L, const struct budget *saved
 void budget_switch(struct state *state, lua_State *L)
 {
 	state->running = L;
-	/* Each thread has a count of its own: one that starts new threads all the time must not dodge it. */
-	lua_sethook(L, on_count, LUA_MASKCOUNT,
-		    state->budget.bytes <= 0 ? 1 : BUDGET_INSTRUCTIONS);
+	if (state->budget.bytes <= 0)
+		lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
 }
 
 void budget_hurry(struct state *state)
@@ -120,8 +119,12 @@ void budget_charge(lua_State *L, size_t n)
 	struct budget *budget = &state_of(L)->budget;
 
 	budget->credit -= n > BUDGET_STEPS ? BUDGET_STEPS + 1 : (int64_t)n;
-	if (budget->credit < 0)
-		budget_look(L);
+	if (budget->credit >= 0)
+		return;
+	budget_look(L);
+	/* Threads that come and go never reach the count of instructions after which a slice may end. */
+	if (budget->slice_ns && clock_mono_ns() - budget->start_ns >= budget->slice_ns)
+		budget_hurry(state_of(L));
 }
 
 _Noreturn void budget_fault(lua_State *L, enum reason reason, const char *fmt, ...)

@@ -17,7 +17,7 @@
 #define ALIASES_MAX 256
 #define TEXTS_MAX (1024 * 1024)
 
-enum role { ROLE_NONE, ROLE_AUTH, ROLE_COPY, ROLE_HEADERS };
+enum role { ROLE_NONE, ROLE_AUTH, ROLE_COPY, ROLE_HEADERS, ROLE_IDENTITY };
 
 struct lint {
 	const struct worker_conf *worker;
@@ -115,9 +115,23 @@ static bool goes_on(const struct lint *lint, size_t i)
 	return is_mark(lint, i, '.') || is_mark(lint, i, '[') || is_mark(lint, i, ':');
 }
 
+/* "name = …" with something of the certificate in the rest of its line. */
+static void find_identity(struct lint *lint, size_t i)
+{
+	unsigned line = token_at(lint, i).line;
+
+	for (size_t at = i + 1; at < lint->count && token_at(lint, at).line == line; at++)
+		if (role_of(lint, at) == ROLE_AUTH && goes_on(lint, at + 1)) {
+			add_alias(lint, i + 1, ROLE_IDENTITY);
+			return;
+		}
+}
+
 static void find_aliases(struct lint *lint)
 {
 	for (size_t i = 0; i < lint->count; i++) {
+		if (is_mark(lint, i, '='))
+			find_identity(lint, i);
 		if (is_word(lint, i, "tlsClientAuth") && !goes_on(lint, i + 1))
 			add_alias(lint, chain_start(lint, i), ROLE_AUTH);
 		if (is_word(lint, i, "tls") && !goes_on(lint, i + 1))
@@ -131,12 +145,31 @@ static void find_aliases(struct lint *lint)
 	}
 }
 
+/* Whether the "(" at i follows what is called. */
+static bool is_call(const struct lint *lint, size_t i)
+{
+	static const char *const words[] = { "if", "elseif", "while", "until", "and", "or", "not",
+					     "return", NULL };
+	struct lua_token before = token_at(lint, i ? i - 1 : 0);
+
+	if (i == 0 || is_one_of(lint, i - 1, words))
+		return false;
+	return before.kind == LUA_TOKEN_NAME || before.kind == LUA_TOKEN_TEXT ||
+	       is_mark(lint, i - 1, ')') || is_mark(lint, i - 1, ']');
+}
+
+/* Whether what stands from first up to behind is taken for true or false. */
 static bool is_tested(const struct lint *lint, size_t first, size_t behind)
 {
 	static const char *const openers[] = { "if", "elseif", "while", "until", "and", "or", NULL };
 	static const char *const closers[] = { "then", "do", "and", "or", NULL };
 	static const char *const joiners[] = { "and", "or", NULL };
 
+	while (first && is_mark(lint, first - 1, '(') && is_mark(lint, behind, ')') &&
+	       !is_call(lint, first - 1)) {
+		first--;
+		behind++;
+	}
 	if (first == 0)
 		return false;
 	if (is_word(lint, first - 1, "not"))
@@ -158,7 +191,7 @@ static void unknown_property(struct lint *lint, struct lua_token token)
 	nearest = text_nearest(token.text, names);
 	snprintf(hint, sizeof(hint), "did you mean %s?", nearest ? nearest : "");
 	diag_add(lint->diag, DIAG_LINT, lint->worker->script, token.line, nearest ? hint : NULL,
-		 "tlsClientAuth has no property %.*s; reading it ends the call with policy_error",
+		 "tlsClientAuth has no property \"%.*s\"; reading it ends the call with policy_error",
 		 SLICE_FMT(token.text));
 }
 
@@ -176,7 +209,8 @@ static void truth_of_text(struct lint *lint, struct lua_token token, enum fact f
 	snprintf(hint, sizeof(hint), "compare it: %s %s", name,
 		 fact == FACT_VERIFIED ? "== \"SUCCESS\"" : "~= \"\"");
 	diag_add(lint->diag, DIAG_LINT, lint->worker->script, token.line, hint,
-		 "%s is a text, and in Lua every text counts as true", name);
+		 "%s is a text, and in Lua every text counts as true, %s too", name,
+		 fact == FACT_VERIFIED ? "\"NONE\"" : "an empty one");
 }
 
 /* tls.certX or tls["certX"] with tls at i. */
@@ -201,14 +235,15 @@ static void look_at_property(struct lint *lint, size_t i)
 static bool tells_identity(const struct lint *lint, size_t i)
 {
 	unsigned depth = 1;
+	bool tells = false;
 
 	for (; depth && i + 1 < lint->count; i++) {
 		depth += is_mark(lint, i, '(');
 		depth -= is_mark(lint, i, ')');
-		if (role_of(lint, i) == ROLE_AUTH || is_word(lint, i, "tls"))
-			return true;
+		tells |= role_of(lint, i) == ROLE_AUTH || role_of(lint, i) == ROLE_IDENTITY ||
+			 is_word(lint, i, "tls");
 	}
-	return false;
+	return tells && depth == 0;
 }
 
 /* copy.headers:set("x-name", …) with ":" at i. */
@@ -224,15 +259,12 @@ static void look_at_call(struct lint *lint, size_t i)
 		return;
 	ours |= i >= 3 && is_word(lint, i - 1, "headers") &&
 		role_of(lint, chain_start(lint, i - 1)) == ROLE_COPY;
-	if (!ours || owned_names_has(lint->owned, name.text))
-		return;
-	if (!slice_eq_nocase(slice_sub(name.text, 0, 2), SLICE_LIT("x-")) &&
-	    !tells_identity(lint, i + 4))
+	if (!ours || owned_names_has(lint->owned, name.text) || !tells_identity(lint, i + 4))
 		return;
 	snprintf(hint, sizeof(hint), "add \"%.*s\" to headers.owned", SLICE_FMT(slice_sub(name.text, 0, 100)));
 	diag_add(lint->diag, DIAG_LINT, lint->worker->script, name.line, hint,
-		 "the header %.*s is set for the origin, but is not an owned one: where this worker does not "
-		 "run, clients can send it themselves", SLICE_FMT(name.text));
+		 "the header \"%.*s\" tells the origin of the certificate, but is not an owned one: where this "
+		 "worker does not run, clients can send it themselves", SLICE_FMT(name.text));
 }
 
 void worker_lint(const struct worker_conf *worker, const struct config *config,

@@ -81,6 +81,7 @@ static bool in_class(int c, int class)
 	case 'u': in = isupper(c); break;
 	case 'w': in = isalnum(c); break;
 	case 'x': in = isxdigit(c); break;
+	case 'z': in = c == 0; break; /* deprecated, but still there */
 	default: return class == c;
 	}
 	return isupper(class) ? !in : in;

@@ -75,7 +75,7 @@ static void put_aside(struct policy_set *set, size_t index)
 {
 	struct state *state = set->states[index];
 
-	if (!state->spent)
+	if (!state || !state->spent)
 		return;
 	set->states[index] = NULL;
 	LL_PREPEND2(set->spent, state, next_spent);

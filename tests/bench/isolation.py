@@ -4,8 +4,9 @@
 
     isolation.py [--build build] [--seconds 3] [--threads 2] [--kinds KIND...]
 
-The others ask 4000 times a second all together, at fixed times: what is late counts from when it was due. Kinds: none (for
-comparison), stall, mute, deaf, flood, rubbish (tests/bench/bad.c), and spin (a worker that never ends).
+The others ask 4000 times a second all together, at fixed times: what is late counts from when it was due. Kinds: stall, mute, deaf,
+flood, rubbish (tests/bench/bad.c), and spin (a worker that never ends). On a machine that does other things as well, the same
+63 without any bad connection tell whether what was measured can be blamed on the agent.
 """
 import argparse
 import subprocess
@@ -13,8 +14,11 @@ import sys
 
 from stand import HOST, Stand, Unfit
 
-KINDS = ["none", "stall", "mute", "deaf", "flood", "rubbish", "spin"]
+KINDS = ["stall", "mute", "deaf", "flood", "rubbish", "spin"]
 OTHERS, RATE, LIMIT_US = 63, 4000, 5000
+# Above this without a bad connection, the machine is too busy to judge by.
+CALM_US = 2000
+TRIES = 3
 LEAVES = 8
 
 
@@ -26,22 +30,36 @@ def start_bad(stand, kind, address, mix, spin_mix, seconds):
                 "--seconds", seconds, "--warmup", 0]
     else:
         args = [stand.tool("bad"), "--kind", kind, "--connect", address, "--mix", mix, "--seconds", seconds]
-    # Whatever it does to the agent is measured, not what it takes from the load generator on a machine with two cores.
-    return subprocess.Popen(["nice", "-n", "10", *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # What it does to the agent is measured, not what it takes from the load generator: that goes before it (stand.pinned).
+    return subprocess.Popen(list(map(str, args)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def one(stand, kind, address, mix, spin_mix, seconds):
-    """(reached, what was measured)"""
+    """(reached, p99, what was measured, what the bad connection says)"""
     bad = start_bad(stand, kind, address, mix, spin_mix, seconds + 1.5)
     try:
         result = stand.load(address, mix, core=None, connections=OTHERS, inflight=1, rate=RATE, seconds=seconds, warmup=0.5)
     finally:
         words = bad.communicate(timeout=60)[0].strip() if bad else ""
-    good = result["p99_us"] < LIMIT_US and not result["wrong"] and not result["lost"]
-    if bad and bad.returncode:
-        good = False
-    return good, f"p50 {result['p50_us']:.0f} p99 {result['p99_us']:.0f} max {result['max_us']:.0f} us, " \
-        f"{result['verdicts']} verdicts, {result['wrong']} wrong, {result['lost']} lost", words
+    good = result["p99_us"] < LIMIT_US and not result["wrong"] and not result["lost"] and not (bad and bad.returncode)
+    figures = f"p50 {result['p50_us']:.0f} p99 {result['p99_us']:.0f} max {result['max_us']:.0f} us, " \
+        f"{result['verdicts']} verdicts, {result['wrong']} wrong, {result['lost']} lost"
+    return good, result["p99_us"], figures, words
+
+
+def judge(kind, *arguments):
+    """True, False, or None when the machine was too busy to tell; and what was measured. Failing twice counts."""
+    failures = 0
+    for _ in range(TRIES):
+        good, _, figures, words = one(arguments[0], kind, *arguments[1:])
+        if good:
+            return True, figures, words
+        _, calm, others, _ = one(arguments[0], "none", *arguments[1:])
+        print(f"# {kind}: {figures}; without it: {others}", flush=True)
+        failures += calm < CALM_US
+        if failures == 2:
+            return False, figures, words
+    return (None if failures == 0 else False), figures, words
 
 
 def main():
@@ -63,13 +81,10 @@ def main():
         with stand.agent(config, core=None) as agent:
             agent.wait_for(path)
             for number, kind in enumerate(options.kinds, 1):
-                good, figures, words = one(stand, kind, f"127.0.0.1:{port}", mix, spin_mix, options.seconds)
-                if not good:
-                    # A machine that is shared loses a core for some milliseconds now and then: what happens twice is the agent's.
-                    print(f"# {kind}, first try: {figures}", flush=True)
-                    good, figures, words = one(stand, kind, f"127.0.0.1:{port}", mix, spin_mix, options.seconds)
-                failed += not good
-                print(f"{'ok' if good else 'not ok'} {number} - {kind}: {figures}", flush=True)
+                good, figures, words = judge(kind, stand, f"127.0.0.1:{port}", mix, spin_mix, options.seconds)
+                failed += good is False
+                note = " # SKIP this machine is too busy" if good is None else ""
+                print(f"{'not ok' if good is False else 'ok'} {number} - {kind}: {figures}{note}", flush=True)
                 if words:
                     print(f"# {words}", flush=True)
     except Unfit as why:

@@ -215,13 +215,18 @@ class Spop:
             data += piece
         return data
 
-    def ask(self, **args):
-        """Sends check-client-cert and returns the variables set."""
-        args = {"cert": None, "host": "api.example.com", "method": "GET", "path": "/", **args}
+    def send(self, count=1, **args):
+        """Sends that many check-client-cert without waiting for an answer."""
+        args = {"cert": None, "host": "api.example.com", "method": "GET", "scheme": "https", "path": "/", "query": "", **args}
         payload = text("check-client-cert") + bytes([len(args)])
         payload += b"".join(text(name) + typed(value) for name, value in args.items())
-        self.stream += 1
-        self.socket.sendall(frame(NOTIFY, self.stream, 1, payload))
+        frames = [frame(NOTIFY, self.stream + number, 1, payload) for number in range(1, count + 1)]
+        self.stream += count
+        self.socket.sendall(b"".join(frames))
+
+    def ask(self, **args):
+        """Sends check-client-cert and returns the variables set."""
+        self.send(**args)
         kind, reader = self.receive()
         if kind == AGENT_DISCONNECT:  # a draining agent has announced that it goes, and goes on deciding
             kind, reader = self.receive()

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import signal
 import subprocess
 
 from process import ROOT, Process, accepts, free_port
@@ -81,3 +82,11 @@ class Agent(Process):
 
     def accepts(self):
         return accepts(self.port)
+
+    def stop(self, number=signal.SIGTERM, seconds=10):
+        """Drains it; one that does not end well is a failure of the test that ran it."""
+        was_running = self.running()
+        status = super().stop(number, seconds)
+        if "Sanitizer" in self.output() or (was_running and number == signal.SIGTERM and status != 0):
+            raise AssertionError(f"the agent ended with {status}\n{self.output()[-4000:]}")
+        return status

@@ -115,6 +115,8 @@ static void on_record(void *arg, struct slice line)
 
 	buf_put(&rig->records, line);
 	buf_u8(&rig->records, '\n');
+	buf_u8(&rig->records, '\0'); /* behind the content: tests read it as a text */
+	rig->records.len--;
 }
 
 static void on_retire(void *arg, struct snapshot *snapshot, struct policy_set *policies)

@@ -10,11 +10,10 @@
 
 static struct diag_list found(const char *source)
 {
-	static char name[] = "x-client-";
-	static char *owned[] = { name };
+	static char name[] = "w", script[] = "/etc/w.lua", prefix[] = "x-client-";
+	static char *owned[] = { prefix };
 	struct config config = { .headers = { .owned = owned, .owned_count = 1 } };
-	static char worker_name[] = "w", script[] = "/etc/w.lua";
-	struct worker_conf worker = { .name = worker_name, .script = script, .source = (char *)(uintptr_t)source,
+	struct worker_conf worker = { .name = name, .script = script, .source = (char *)(uintptr_t)source,
 				      .source_len = strlen(source) };
 	struct diag_list diag = { 0 };
 
@@ -49,9 +48,9 @@ static void expect_none(const char *source)
 static void test_unknown_property(void **state)
 {
 	(void)state;
-	expect("local t = request.cf.tlsClientAuth\n\nreturn t.certVerify", 3, "\"certVerified\"?");
+	expect("local t = request.cf.tlsClientAuth\n\nreturn t.certVerify", 3, "did you mean certVerified?");
 	expect("x = request.cf.tlsClientAuth.certFoo == 1", 1, "certFoo");
-	expect("local x = request.cf.tlsClientAuth['certSki']", 1, "\"certSKI\"?");
+	expect("local x = request.cf.tlsClientAuth['certSki']", 1, "did you mean certSKI?");
 	expect_none("local t = request.cf.tlsClientAuth\nx = t.certSKI .. t.certRFC9440");
 	expect_none("local t = other.thing\nx = t.certVerify");
 	expect_none("-- t.tlsClientAuth.certVerify\nx = 'tlsClientAuth.certVerify'");
@@ -60,23 +59,24 @@ static void test_unknown_property(void **state)
 static void test_truth(void **state)
 {
 	(void)state;
-	expect("if request.cf.tlsClientAuth.certPresented then x() end", 1, "\"0\" too");
+	expect("if request.cf.tlsClientAuth.certPresented then x() end", 1, "\"0\" or \"1\"");
 	expect("local t = r.cf.tlsClientAuth\nif not t.certRevoked then x() end", 2, "certRevoked == \"1\"");
-	expect("local t = r.cf.tlsClientAuth\nif (t.certVerified) then x() end", 2, "\"NONE\" too");
+	expect("local t = r.cf.tlsClientAuth\nif (t.certVerified) then x() end", 2, "certVerified");
 	expect("local t = r.cf.tlsClientAuth\nif a and t.certPresented and b then x() end", 2, "certPresented");
 	expect_none("local t = r.cf.tlsClientAuth\nif t.certPresented == '1' then x() end");
 	expect_none("local t = r.cf.tlsClientAuth\nif not (t.certPresented ~= '1') then x() end");
 	expect_none("local t = r.cf.tlsClientAuth\nreturn t.certPresented");
+	expect_none("local t = r.cf.tlsClientAuth\nif f(t.certSerial) then x() end");
+	expect_none("local tls = r.cf.tlsClientAuth\nlocal function f(r) local tls = r.tls\nif tls.san then x() end end");
 }
 
 static void test_identity_header(void **state)
 {
 	(void)state;
 	expect("local t = r.cf.tlsClientAuth\nlocal o = Request.new(r)\no.headers:set('x-user', t.certSubjectDN)",
-	       3, "\"x-user\"");
+	       3, "x-user");
 	expect("local o = Request.new(r)\no.headers:append('x-spiffe', r.tls.spiffe_id)", 2, "headers.owned");
 	expect_none("local t = r.cf.tlsClientAuth\nlocal o = Request.new(r)\no.headers:set('X_Client-Name', t.certSKI)");
-	expect_none("local o = Request.new(r)\no.headers:set('x-version', 'v' .. f(2))");
 	expect_none("local t = r.cf.tlsClientAuth\nlocal a = fetch(r)\na.headers:set('x-user', t.certSubjectDN)");
 }
 
@@ -87,7 +87,7 @@ static void test_source_that_ends_early(void **state)
 	expect_none("local");
 	expect_none("local t =");
 	expect_none("local t = r.cf.tlsClientAuth\nreturn t.");
-	expect_none("local o = Request.new(r) o.headers:set('x', r.tls");
+	expect_none("local o = Request.new(r) o.headers:set(");
 }
 
 int main(void)

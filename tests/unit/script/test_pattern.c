@@ -11,25 +11,29 @@
 #include <lua.h>
 #include <lualib.h>
 
-#include "script/pattern.h"
+#include "script/sandbox.h"
 #include "script/state.h"
 
 static struct state host;
 
+/* Lua's own library as `string`, ours as `ours`. */
 static lua_State *open_lua(void)
 {
-	static const luaL_Reg ours[] = { { "find", pattern_find }, { "match", pattern_match },
-					 { "gmatch", pattern_gmatch }, { "gsub", pattern_gsub },
-					 { NULL, NULL } };
 	lua_State *L = luaL_newstate();
 
 	assert_non_null(L);
 	host = (struct state){ .L = L };
-	host.budget.credit = INT64_MAX;
+	host.budget.credit = host.budget.cpu_limit_ns = INT64_MAX;
+	host.memory_max = host.block_max = SIZE_MAX;
 	*(struct state **)lua_getextraspace(L) = &host;
 	luaL_openlibs(L);
-	luaL_newlib(L, ours);
+	lua_newtable(L);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &registry.builtins);
+	string_open(L);
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &registry.builtins);
+	lua_getfield(L, -1, "string");
 	lua_setglobal(L, "ours");
+	lua_settop(L, 0);
 	return L;
 }
 

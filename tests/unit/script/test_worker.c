@@ -376,6 +376,8 @@ static void variables(void **state)
 static void allow_pass_through(struct worker_run *run)
 {
 	run->worker.allow_pass_through = true;
+	/* Memory is to run out first, on a slow machine too. */
+	run->config.limits.worker_cpu_ns = 500000000;
 }
 
 static void pass_through(void **state)
