@@ -8,13 +8,16 @@
 #include "base/clock.h"
 #include "script/task.h"
 
-/* CPU time since the first look of this slice, as far as it is known. */
+/* What may lie between the first two looks of a slice; more means that the thread did not run. */
+#define FIRST_GAP_NS 50000
+
+/* CPU time since the first look of this slice. The second look asks the CPU clock for the first time. */
 static int64_t slice_cpu(struct budget *budget, int64_t elapsed)
 {
 	int64_t cpu = clock_thread_cpu_ns();
 
 	if (!budget->cpu_base_ns)
-		budget->cpu_base_ns = cpu > elapsed ? cpu - elapsed : 1;
+		budget->cpu_base_ns = cpu - (elapsed < FIRST_GAP_NS ? elapsed : FIRST_GAP_NS);
 	return cpu - budget->cpu_base_ns;
 }
 

@@ -15,17 +15,6 @@ static lua_State *checked_thread(lua_State *L)
 	return co;
 }
 
-static bool can_start(lua_State *L, lua_State *co, int argc)
-{
-	if (lua_status(co) == LUA_OK && lua_gettop(co) == 0)
-		lua_pushliteral(L, "cannot resume dead coroutine");
-	else if (!lua_checkstack(co, argc))
-		lua_pushliteral(L, "too many arguments to resume");
-	else
-		return true;
-	return false;
-}
-
 static int go_on(lua_State *L, lua_State *co, int argc, lua_CFunction wrap);
 
 static int finish_resume(lua_State *L, int status, lua_KContext context)
@@ -81,11 +70,8 @@ static int co_resume(lua_State *L)
 	int argc = lua_gettop(L) - 1;
 
 	budget_charge(L, 16);
-	if (!can_start(L, co, argc)) {
-		lua_pushboolean(L, false);
-		lua_insert(L, -2);
-		return 2;
-	}
+	if (!lua_checkstack(co, argc))
+		return luaL_error(L, "too many arguments to resume");
 	lua_xmove(L, co, argc);
 	return go_on(L, co, argc, NULL);
 }
@@ -96,8 +82,8 @@ static int wrapped(lua_State *L)
 	int argc = lua_gettop(L);
 
 	budget_charge(L, 16);
-	if (!can_start(L, co, argc))
-		return lua_error(L);
+	if (!lua_checkstack(co, argc))
+		return luaL_error(L, "too many arguments to resume");
 	lua_xmove(L, co, argc);
 	return go_on(L, co, argc, lua_error);
 }

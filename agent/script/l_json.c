@@ -9,7 +9,7 @@
 /*
  * json.encode(value), json.decode(text), json.null. A table whose keys are 1
  * to n is a list; an empty one is an object, unless it came from a JSON list
- * or from json.array(t). What cannot be told in JSON is an error.
+ * or from json.array(t). Keys are sorted. What cannot be told in JSON is an error.
  */
 #define DEPTH_MAX 64
 #define TEXT_MAX (256 * 1024)
@@ -149,7 +149,7 @@ static int encode(lua_State *L)
 	heap->json = encode_value(L, 1, 0);
 	give(L, !heap->json);
 	fill(L, 1, heap->json, 0);
-	if (json_dump_callback(heap->json, put_text, &heap->buf, JSON_COMPACT | JSON_ENCODE_ANY))
+	if (json_dump_callback(heap->json, put_text, &heap->buf, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS))
 		return luaL_error(L, "json.encode: the text is over %d bytes", TEXT_MAX);
 	push_slice(L, buf_slice(&heap->buf));
 	return 1;

@@ -277,12 +277,12 @@ static void slices(void **state)
 /* Work that takes several slices comes to its end, with what it made, once. */
 static void slices_add_up(void **state)
 {
-	struct worker_run *run = worker_run_new(
+	struct worker_run *run = worker_run_with(
 		"return { fetch = function(request)\n"
 		"local n, own = 0, coroutine.wrap(function() for i = 1, 10000 do coroutine.yield(i) end end)\n"
 		"for i = 1, 10000 do n = n + own() end\n"
 		"local ok, x = pcall(function() for i = 1, 40000 do n = n + 1 end return n end)\n"
-		"return Response.new(x .. request.method) end }");
+		"return Response.new(x .. request.method) end }", much_time);
 
 	(void)state;
 	run->slice_ns = 100000;
