@@ -18,7 +18,7 @@
 /* Certificates have dates in seconds: the wall clock is read anew after this long. */
 #define WALL_NS INT64_C(10000000)
 /* A worker's call runs this long, then everybody else has a turn; most end in a hundredth of it. */
-#define SLICE_NS INT64_C(250000)
+#define SLICE_NS INT64_C(100000)
 /* One connection may bring so many calls that use up their slice in one wake-up, the rest of it queues. */
 #define SLOW_MAX 2
 
