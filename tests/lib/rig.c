@@ -13,6 +13,7 @@
 #define ARENA_MAX (1024 * 1024)
 
 int64_t rig_mono_ns, rig_wall_s;
+bool rig_slices;
 
 static struct rig *the_rig; /* policy_ops know no more of the engine than its snapshot */
 
@@ -128,6 +129,13 @@ static void on_retire(void *arg, struct snapshot *snapshot, struct policy_set *p
 	snapshot_unref(snapshot);
 }
 
+static void on_wake(void *arg)
+{
+	struct rig *rig = arg;
+
+	rig->woken++;
+}
+
 static void write_file(const struct rig *rig, const char *name, const char *text)
 {
 	char path[256];
@@ -169,6 +177,7 @@ struct rig *rig_new(const char *config, const struct rig_file *files)
 	struct engine_env env = {
 		.mono_ns = mono_ns, .wall_s = wall_s, .wall_ns = wall_ns, .policy = &ops,
 		.inflight = &rig->inflight, .record = on_record, .retire = on_retire,
+		.wake = rig_slices ? on_wake : NULL,
 		.arg = rig, .loops = 1,
 	};
 

@@ -33,7 +33,11 @@ struct rig {
 	struct policy_call *pending[512];
 	size_t pending_count;
 	unsigned started, cancelled;
+	unsigned woken; /* how often the engine asked for engine_run; see rig_slices */
 };
+
+/* Set before rig_new: calls have slices, and wait for engine_run. */
+extern bool rig_slices;
 
 /* files ends with a name of NULL; they stand beside the configuration. NULL: none. Missing listeners are
  * switched off and the state folder is in /tmp. */
