@@ -94,6 +94,23 @@ static void every_variable_has_its_type(void **state)
 	assert_string_equal(peer_text(&ack, "verified"), "SUCCESS");
 }
 
+/* HAProxy loses names of more than 63 bytes, "txn." and the configured prefix included. */
+static void names_leave_room_for_a_prefix(void **state)
+{
+	struct verdict verdict = full(VERDICT_ALLOW);
+	struct spop_frame ack = encoded(&verdict, 16316, ERR_OK);
+	struct reader r = reader_of(ack.payload);
+	struct spop_action action;
+
+	(void)state;
+	while (spop_action_decode(&r, &action)) {
+		assert_int_equal(action.scope, SPOP_TXN);
+		assert_in_range(action.name.len, 1, 12);
+		for (size_t i = 0; i < action.name.len; i++)
+			assert_non_null(strchr("abcdefghijklmnopqrstuvwxyz_", action.name.ptr[i]));
+	}
+}
+
 static void empty_values_are_left_out(void **state)
 {
 	struct verdict verdict = { .kind = VERDICT_DENY, .reason = REASON_HOST_UNKNOWN, .status = 403 };
@@ -208,6 +225,7 @@ int main(void)
 		cmocka_unit_test(a_deny_loses_its_body_and_keeps_its_reason),
 		cmocka_unit_test(the_longest_deny_fits_the_smallest_frame),
 		cmocka_unit_test(variables_for_logs_go_first),
+		cmocka_unit_test(names_leave_room_for_a_prefix),
 		cmocka_unit_test(empty_values_are_left_out),
 		cmocka_unit_test(every_variable_has_its_type),
 		cmocka_unit_test(nothing_is_one_action),

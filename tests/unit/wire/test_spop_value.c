@@ -232,6 +232,98 @@ static void arguments_choose_their_own_type(void **state)
 	buf_fini(&b);
 }
 
+#define ROW_MAX 8
+
+/* Where spop_args_decode puts what it reads. */
+struct row {
+	struct slice names[ROW_MAX + 1];
+	struct value values[ROW_MAX + 1];
+	size_t count;
+};
+
+static struct value *next_place(void *arg, struct slice name)
+{
+	struct row *row = arg;
+
+	row->names[row->count] = name;
+	return &row->values[row->count++];
+}
+
+static void check_row(struct slice wire, unsigned count)
+{
+	struct reader fast = reader_of(wire), slow = fast;
+	struct row row = { .count = 0 };
+
+	spop_args_decode(&fast, count, next_place, &row);
+	for (unsigned i = 0; i < count && !reader_err(&slow); i++) {
+		struct slice name;
+		struct value value;
+
+		spop_arg_decode(&slow, &name, &value);
+		if (reader_err(&slow))
+			break;
+		assert_true(i < row.count);
+		assert_bytes(row.names[i], name);
+		check_same(&row.values[i], &value);
+	}
+	assert_int_equal(reader_err(&fast), reader_err(&slow));
+	if (!reader_err(&slow))
+		assert_ptr_equal(fast.pos, slow.pos);
+}
+
+/* The way through a row that costs little reads what the plain one reads, rubbish included. */
+static void rows_of_arguments_read_the_same_both_ways(void **state)
+{
+	static const uint8_t likely[] = { 0, 1, 2, 3, 8, 9, 8, 9, 4, 0x11, 0xf0, 0xff, 0x80, 6, 'a', 0x0a };
+	uint64_t seed = 42;
+	struct buf b = buf_capped(0);
+
+	(void)state;
+	for (size_t i = 0; i < 200000; i++) {
+		uint8_t room[24];
+		size_t len;
+
+		for (size_t at = 0; at < sizeof(room); at++) {
+			seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+			room[at] = seed >> 40 & 1 ? (uint8_t)(seed >> 48) & 0x0f : likely[seed >> 60];
+		}
+		len = (size_t)(seed >> 33) % (sizeof(room) + 1);
+		check_row(slice_of(room, len), 1 + (unsigned)(i % ROW_MAX));
+	}
+	for (size_t i = 0; i < COUNT(typed); i++) {
+		buf_varstr(&b, SLICE_LIT("name"));
+		spop_value_encode(&b, typed[i].type, &typed[i].value);
+	}
+	for (size_t len = 0; len <= b.len; len++)
+		check_row(slice_sub(buf_slice(&b), 0, len), ROW_MAX);
+	buf_fini(&b);
+}
+
+static void lengths_of_texts_around_each_border(void **state)
+{
+	static const size_t lengths[] = { 0, 1, 239, 240, 241, 255, 256, 2287, 2288, 2289, 70000 };
+	uint8_t *text = calloc(1, 70000);
+
+	(void)state;
+	assert_non_null(text);
+	for (size_t i = 0; i < COUNT(lengths); i++) {
+		struct value value = { .kind = VALUE_BINARY, .bytes = slice_of(text, lengths[i]) };
+		struct buf b = buf_capped(0);
+		struct row row = { .count = 0 };
+		struct reader r;
+
+		spop_arg_encode(&b, slice_of(text, lengths[i]), &value);
+		check_row(buf_slice(&b), 1);
+		check_row(slice_sub(buf_slice(&b), 0, b.len - 1), 1);
+		r = reader_of(buf_slice(&b));
+		spop_args_decode(&r, 1, next_place, &row);
+		assert_int_equal(reader_end(&r), ERR_OK);
+		assert_int_equal(row.values[0].bytes.len, lengths[i]);
+		buf_fini(&b);
+	}
+	free(text);
+}
+
 static void messages_both_ways(void **state)
 {
 	struct buf b = buf_capped(0);
@@ -322,6 +414,8 @@ int main(void)
 		cmocka_unit_test(every_type_both_ways),
 		cmocka_unit_test(a_negative_int32_without_sign_extension_is_understood),
 		cmocka_unit_test(arguments_choose_their_own_type),
+		cmocka_unit_test(rows_of_arguments_read_the_same_both_ways),
+		cmocka_unit_test(lengths_of_texts_around_each_border),
 		cmocka_unit_test(messages_both_ways),
 		cmocka_unit_test(wrong_actions_are_refused),
 		cmocka_unit_test(actions_both_ways),
