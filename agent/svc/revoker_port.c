@@ -240,6 +240,8 @@ static void on_deadline(void *arg)
 	struct revocation_wait *wait = asking->wait;
 
 	asking->wait = NULL;
+	loop_timer_free(asking->timer);
+	asking->timer = NULL;
 	if (wait)
 		wait->on_done(wait);
 }
@@ -286,7 +288,9 @@ static void port_cancel(void *arg, struct revocation_wait *wait)
 
 	(void)arg;
 	asking->wait = NULL;
-	loop_timer_clear(asking->timer);
+	/* The rest may be freed by the revoker, and the timer is this loop's. */
+	loop_timer_free(asking->timer);
+	asking->timer = NULL;
 }
 
 static bool port_ocsp(void *arg, const struct revocation_question *question, int64_t now,

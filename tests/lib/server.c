@@ -29,6 +29,7 @@ void server_start(struct server *server, const char *folder)
 {
 	int in[2], out[2];
 	char line[32] = "";
+	size_t len = 0;
 	ssize_t n;
 
 	must(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0, "pipe");
@@ -39,8 +40,11 @@ void server_start(struct server *server, const char *folder)
 	close(in[0]);
 	close(out[1]);
 	server->in = in[1];
-	n = read(out[0], line, sizeof(line) - 1);
-	must(n > 0, "the server has not started");
+	while (!strchr(line, '\n') && len < sizeof(line) - 1) {
+		n = read(out[0], line + len, sizeof(line) - 1 - len);
+		must(n > 0, "the server has not started");
+		len += (size_t)n;
+	}
 	server->port = (unsigned)strtoul(line, NULL, 10);
 	close(out[0]);
 }
