@@ -53,6 +53,14 @@ static json_t *revocation(const struct tls_facts *facts)
 
 	set_text(object, "status", slice_str(revocation_status_name(facts->revocation)));
 	set_text(object, "source", slice_str(facts->revocation_source));
+	if (facts->revocation_reason[0])
+		set_text(object, "reason", slice_str(facts->revocation_reason));
+	if (facts->revocation_age >= 0)
+		json_object_set_new(object, "age", json_integer(facts->revocation_age));
+	if (facts->revocation_this_update)
+		json_object_set_new(object, "this_update", json_integer(facts->revocation_this_update));
+	if (facts->revocation_next_update)
+		json_object_set_new(object, "next_update", json_integer(facts->revocation_next_update));
 	return object;
 }
 

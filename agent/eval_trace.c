@@ -55,7 +55,8 @@ json_t *eval_decided_by(const struct request *req)
 
 	if (worker)
 		return named("worker", worker->name, worker->line);
-	if (reason == REASON_CERTIFICATE_REVOKED && authority)
+	if ((reason == REASON_CERTIFICATE_REVOKED || reason == REASON_REVOCATION_UNKNOWN ||
+	     reason == REASON_REVOCATION_STALE) && authority)
 		return named("authority", authority->name, authority->line);
 	if (!req->host_conf || reason == REASON_BAD_REQUEST || reason == REASON_EARLY_DATA ||
 	    reason == REASON_OVERLOADED)
@@ -114,7 +115,7 @@ static void trace_certificate(json_t *steps, const struct request *req)
 		return;
 	json_object_set_new(object, "authority", cli_json_text(req->cert->authority));
 	json_object_set_new(object, "path_length", json_integer((json_int_t)req->cert->result.path_len));
-	json_object_set_new(object, "holds_until", json_integer(req->cert->result.valid_until));
+	json_object_set_new(object, "holds_until", json_integer(req->cert->until));
 }
 
 static void trace_revocation(json_t *steps, const struct request *req)

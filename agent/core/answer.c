@@ -8,8 +8,10 @@
 #include "core/problem.h"
 #include "core/request_headers.h"
 
-/* How long an allow may be reused by a once-per-connection front, in seconds. */
+/* How long an allow may be reused by a once-per-connection front, in seconds; where the
+ * certificate can be revoked, that must show soon. */
 #define UNTIL_MAX 30
+#define UNTIL_REVOCABLE 2
 
 static void fill_log_values(struct request *req)
 {
@@ -163,8 +165,10 @@ static int64_t reusable_until(const struct request *req)
 
 	if (req->observed || snapshot_routed(req->snapshot, req->host))
 		return 0;
-	if (req->cert && req->cert->result.valid_until < until)
-		until = req->cert->result.valid_until;
+	if (req->cert && req->cert->revocation.status != REVOCATION_UNCHECKED)
+		until = req->now_s + UNTIL_REVOCABLE;
+	if (req->cert && req->cert->until < until)
+		until = req->cert->until;
 	return until;
 }
 

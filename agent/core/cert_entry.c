@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "core/deny.h"
+#include "pki/x509.h"
 
 _Static_assert((int)CERT_SAN_COUNT == (int)SAN_KIND_COUNT, "kinds of SAN go over by number");
 
@@ -145,33 +145,99 @@ static void fill_facts(struct cert_entry *entry)
 	facts[FACT_CHAIN_RFC9440_TOO_LARGE] = word(false);
 }
 
+static bool needs_path(const struct certcache_query *query)
+{
+	const struct config *config = snapshot_config(query->snapshot);
+
+	for (size_t i = 0; i < query->host->authority_count; i++)
+		if (revocation_needs_path(&config->authorities[query->host->authorities[i]]))
+			return true;
+	return false;
+}
+
+static void keep_path(struct cert_entry *entry, struct ders *ders, struct verify_path *path)
+{
+	struct buf der = buf_capped(0);
+
+	for (size_t i = 1; i < path->count; i++) {
+		buf_reset(&der);
+		x509_der(path->certs[i], &der);
+		entry->above[entry->above_count++] = ders_keep(ders, buf_slice(&der));
+	}
+	buf_fini(&der);
+	verify_path_fini(path);
+}
+
 static void verify(struct cert_entry *entry, const struct slice *ders, size_t count,
 		   const struct certcache_query *query)
 {
 	const struct host_conf *host = query->host;
 	struct trust **trusts = mem_array(host->authority_count, sizeof(*trusts));
+	struct verify_path path = { .count = 0 };
 	struct verify_input input = {
 		.leaf = entry->cert, .chain = ders, .chain_count = count,
 		.trusts = trusts, .trust_count = host->authority_count, .now = query->now,
+		.path = needs_path(query) ? &path : NULL,
 	};
 
 	for (size_t i = 0; i < host->authority_count; i++)
 		trusts[i] = snapshot_trust(query->snapshot, host->authorities[i]);
 	verify_run(&input, &entry->result);
+	if (entry->result.error == 0 && input.path)
+		keep_path(entry, entry->ders, &path);
 	free(trusts);
 }
 
-/* Every certificate below the anchor is looked up in the list of the authority that it chains to. */
-static void look_at_deny_list(struct cert_entry *entry, const struct certcache_query *query)
+static size_t subjects_of(const struct cert_entry *entry, struct revocation_subject *out)
 {
-	const struct deny_set *deny;
+	for (size_t i = 0; i < entry->result.path_len; i++)
+		out[i] = (struct revocation_subject){
+			.node = &entry->result.path[i],
+			.cert = i == 0 ? entry->cert->der :
+				i <= entry->above_count ? entry->above[i - 1]->der : SLICE_EMPTY,
+			.issuer = i < entry->above_count ? entry->above[i]->der : SLICE_EMPTY,
+			.anchor = i == entry->above_count,
+		};
+	return entry->result.path_len;
+}
 
+static struct revocation_view view_of(const struct cert_entry_env *env, const struct cert_entry *entry,
+				      const struct certcache_query *query)
+{
+	size_t authority = query->host->authorities[entry->result.authority];
+
+	return (struct revocation_view){
+		.state = env->state, .ops = env->ops, .ops_arg = env->ops_arg,
+		.authority = &snapshot_config(query->snapshot)->authorities[authority],
+		.deny = snapshot_deny(query->snapshot, authority), .now = query->now,
+	};
+}
+
+static void hold(struct cert_entry *entry, const struct cert_entry_env *env, int64_t now)
+{
+	const struct verify_result *result = &entry->result;
+
+	entry->state = revocation_number(env->state);
+	/* A clock that goes back makes answers of another time; what failed to verify has none. */
+	entry->from = result->error || result->valid_from > now ? result->valid_from : now;
+	entry->until = result->valid_until;
+	if (result->error == 0 && entry->revocation.holds_until < entry->until)
+		entry->until = entry->revocation.holds_until;
+}
+
+/* Every certificate below the anchor is looked up in what the authority that it chains to knows. */
+static void look(const struct cert_entry_env *env, const struct cert_entry *entry,
+		 const struct certcache_query *query, struct revocation_answer *out)
+{
+	struct revocation_subject subjects[VERIFY_CHAIN_MAX + 1];
+	struct revocation_view view;
+
+	*out = (struct revocation_answer){ .holds_until = INT64_MAX };
 	if (entry->result.error)
 		return;
-	deny = snapshot_deny(query->snapshot, query->host->authorities[entry->result.authority]);
-	entry->checked = deny != NULL;
-	for (size_t i = 0; deny && i < entry->result.path_len; i++)
-		entry->revoked |= deny_hit(deny, &entry->result.path[i]);
+	view = view_of(env, entry, query);
+	if (revocation_has_source(view.authority))
+		revocation_look(&view, subjects, subjects_of(entry, subjects), out);
 }
 
 static struct slice placed(const struct layout *layout, const uint8_t *storage, struct span span)
@@ -219,8 +285,17 @@ static void lay_out(struct cert_entry *entry, struct slice chain, const struct s
 	place(entry, &layout);
 }
 
-struct cert_entry *cert_entry_make(struct cert *cert, struct slice chain,
-				   const struct certcache_query *query, uint64_t key)
+static void finish(struct cert_entry *entry, struct slice chain, const struct slice *ders,
+		   size_t count, const struct certcache_query *query)
+{
+	entry->revoked = entry->revocation.status == REVOCATION_REVOKED;
+	fill_facts(entry);
+	lay_out(entry, chain, ders, count, query);
+}
+
+struct cert_entry *cert_entry_make(const struct cert_entry_env *env, struct cert *cert,
+				   struct slice chain, const struct certcache_query *query,
+				   uint64_t key)
 {
 	struct cert_entry *entry = mem_new(sizeof(*entry));
 	struct slice ders[CHAIN_CERTS_MAX];
@@ -228,22 +303,88 @@ struct cert_entry *cert_entry_make(struct cert *cert, struct slice chain,
 
 	entry->refs = 1;
 	entry->key = key;
+	entry->ders = env->ders;
 	entry->cert = cert_ref(cert);
 	entry->snapshot = snapshot_number(query->snapshot);
 	/* The caller has split it once already, so it splits. */
 	if (cert_split(chain, ders, CHAIN_CERTS_MAX, &count))
 		count = 0;
 	verify(entry, ders, count, query);
-	look_at_deny_list(entry, query);
-	fill_facts(entry);
-	lay_out(entry, chain, ders, count, query);
+	look(env, entry, query, &entry->revocation);
+	hold(entry, env, query->now);
+	finish(entry, chain, ders, count, query);
 	return entry;
+}
+
+static bool shows_alike(const struct revocation_answer *a, const struct revocation_answer *b)
+{
+	return a->status == b->status && a->by == b->by && a->refuses == b->refuses && a->at == b->at &&
+	       a->reason == b->reason && a->this_update == b->this_update &&
+	       a->next_update == b->next_update;
+}
+
+static struct cert_entry *with_answer(const struct cert_entry *before,
+				      const struct revocation_answer *answer,
+				      const struct certcache_query *query, uint64_t key)
+{
+	struct cert_entry *entry = mem_new(sizeof(*entry));
+	struct slice ders[CHAIN_CERTS_MAX];
+	size_t count = 0;
+
+	entry->refs = 1;
+	entry->key = key;
+	entry->ders = before->ders;
+	entry->cert = cert_ref(before->cert);
+	entry->result = before->result;
+	entry->snapshot = before->snapshot;
+	entry->chains = before->chains;
+	for (size_t i = 0; i < before->above_count; i++)
+		entry->above[i] = ders_keep(entry->ders, before->above[i]->der);
+	entry->above_count = before->above_count;
+	entry->revocation = *answer;
+	if (cert_split(before->chain, ders, CHAIN_CERTS_MAX, &count))
+		count = 0;
+	finish(entry, before->chain, ders, count, query);
+	return entry;
+}
+
+bool cert_entry_look(const struct cert_entry_env *env, struct cert_entry *entry,
+		     const struct certcache_query *query, uint64_t key, struct cert_entry **out)
+{
+	struct revocation_answer answer;
+
+	look(env, entry, query, &answer);
+	*out = entry;
+	if (!shows_alike(&answer, &entry->revocation)) {
+		*out = with_answer(entry, &answer, query, key);
+		hold(*out, env, query->now);
+		return true;
+	}
+	/* Nobody sees these two, so an entry that requests hold may learn them. */
+	entry->revocation.holds_until = answer.holds_until;
+	entry->revocation.asks = answer.asks;
+	hold(entry, env, query->now);
+	return false;
+}
+
+size_t cert_entry_questions(const struct cert_entry_env *env, const struct cert_entry *entry,
+			    const struct certcache_query *query, struct revocation_question *out)
+{
+	struct revocation_subject subjects[VERIFY_CHAIN_MAX + 1];
+	struct revocation_view view;
+
+	if (entry->result.error)
+		return 0;
+	view = view_of(env, entry, query);
+	return revocation_questions(&view, subjects, subjects_of(entry, subjects), out);
 }
 
 void cert_entry_unref(struct cert_entry *entry)
 {
 	if (!entry || --entry->refs)
 		return;
+	for (size_t i = 0; i < entry->above_count; i++)
+		ders_drop(entry->ders, entry->above[i]);
 	cert_unref(entry->cert);
 	free(entry->storage);
 	free(entry);

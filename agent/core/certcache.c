@@ -48,6 +48,8 @@ struct shelf {
 struct certcache {
 	struct shelf verified, unverified;
 	struct chaincache *chains;
+	struct cert_entry_env env;
+	uint64_t state; /* revocation_number() of env.state */
 	uint8_t secret[XXH_SECRET_DEFAULT_SIZE];
 	uint64_t next_key;
 	struct certcache_stats stats;
@@ -83,6 +85,8 @@ struct certcache *certcache_new(size_t max, struct chaincache *chains)
 	cache->unverified.max = max / UNVERIFIED_SHARE > UNVERIFIED_MIN ? max / UNVERIFIED_SHARE :
 									  UNVERIFIED_MIN;
 	cache->chains = chains;
+	cache->env.ders = ders_new();
+	certcache_revocation(cache, revocation_new());
 	/* Clients pick the keys: an unknown secret keeps them from picking one bucket. */
 	if (getrandom(cache->secret, sizeof(cache->secret), 0) != (ssize_t)sizeof(cache->secret))
 		abort();
@@ -114,7 +118,31 @@ void certcache_free(struct certcache *cache)
 		remove_slot(cache, cache->verified.oldest);
 	while (cache->unverified.oldest)
 		remove_slot(cache, cache->unverified.oldest);
+	ders_free(cache->env.ders);
+	revocation_unref(cache->env.state);
 	free(cache);
+}
+
+void certcache_revocation(struct certcache *cache, struct revocation *state)
+{
+	revocation_unref(cache->env.state);
+	cache->env.state = state;
+	cache->state = revocation_number(state);
+}
+
+void certcache_ops(struct certcache *cache, const struct revocation_ops *ops, void *arg)
+{
+	cache->env.ops = ops;
+	cache->env.ops_arg = arg;
+}
+
+size_t certcache_questions(const struct certcache *cache, const struct cert_entry *entry,
+			   struct snapshot *snapshot, const struct host_conf *host, int64_t now,
+			   struct revocation_question *out)
+{
+	const struct certcache_query query = { .snapshot = snapshot, .host = host, .now = now };
+
+	return cert_entry_questions(&cache->env, entry, &query, out);
 }
 
 static struct slot *find_on(struct shelf *shelf, const struct key *key, unsigned hash)
@@ -167,7 +195,7 @@ static uint64_t memories(const struct certcache_query *query)
 	return sum;
 }
 
-/* Whether what was found out still stands. */
+/* Whether the verification still stands. */
 static bool holds(const struct certcache *cache, const struct slot *slot,
 		  const struct certcache_query *query)
 {
@@ -179,6 +207,12 @@ static bool holds(const struct certcache *cache, const struct slot *slot,
 	if (slot->key.resumed && slot->entry->chain.len == 0 && chain_came(cache, slot->entry))
 		return false;
 	return result->error == 0 || result->memory == memories(query);
+}
+
+/* Whether what was said about revocation does, too: the same state, and nothing of it is due. */
+static bool is_current(const struct certcache *cache, const struct cert_entry *entry, int64_t now)
+{
+	return entry->state == cache->state && now >= entry->from && now < entry->until;
 }
 
 static void add_slot(struct certcache *cache, struct cert_entry *entry, const struct key *key,
@@ -212,7 +246,7 @@ static struct cert_entry *make(struct certcache *cache, struct cert *cert, const
 
 	if (key->resumed && chaincache_get(cache->chains, cert->sha256_octets, &remembered))
 		chain = buf_slice(&remembered);
-	entry = cert_entry_make(cert, chain, query, ++cache->next_key);
+	entry = cert_entry_make(&cache->env, cert, chain, query, ++cache->next_key);
 	entry->chains = chains;
 	cache->stats.verifications++;
 	if (entry->result.error == 0 && !key->resumed)
@@ -252,6 +286,17 @@ static void renew(struct certcache *cache, struct slot *slot, const struct key *
 	add_slot(cache, *out, key, hash);
 }
 
+static void look(struct certcache *cache, struct slot *slot, const struct key *key, unsigned hash,
+		 const struct certcache_query *query, struct cert_entry **out)
+{
+	cache->stats.looks++;
+	if (!cert_entry_look(&cache->env, slot->entry, query, cache->next_key + 1, out))
+		return;
+	cache->next_key++;
+	remove_slot(cache, slot);
+	add_slot(cache, *out, key, hash);
+}
+
 enum err certcache_get(struct certcache *cache, const struct certcache_query *query,
 		       struct cert_entry **out)
 {
@@ -265,7 +310,10 @@ enum err certcache_get(struct certcache *cache, const struct certcache_query *qu
 		slot = find_on(&cache->unverified, &key, hash);
 	if (slot && holds(cache, slot, query)) {
 		cache->stats.hits++;
-		*out = slot->entry;
+		if (is_current(cache, slot->entry, query->now))
+			*out = slot->entry;
+		else
+			look(cache, slot, &key, hash, query, out);
 	} else if (slot) {
 		renew(cache, slot, &key, hash, query, out);
 	} else {

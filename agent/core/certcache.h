@@ -3,7 +3,9 @@
 #define MTLSGUARD_CORE_CERTCACHE_H
 
 #include "core/chaincache.h"
+#include "core/ders.h"
 #include "core/facts.h"
+#include "core/revocation_look.h"
 #include "core/snapshot.h"
 #include "pki/cert.h"
 #include "pki/verify.h"
@@ -18,6 +20,8 @@
  * set of authorities; a fast keyed hash only finds the bucket. It is used again
  * while its verification holds: the same snapshot, inside its window of time,
  * and, where it failed, with nothing new in the memories of CA certificates.
+ * When only the state of revocation has another number, or what it said is
+ * due, that alone is looked at again and the verification is kept.
  * Verified and other certificates live apart, so that a flood of worthless ones
  * pushes no good one out.
  */
@@ -29,7 +33,12 @@ struct cert_entry {
 	struct cert *cert;
 	struct verify_result result;
 	struct slice authority; /* name, or empty; lives in the entry */
-	bool checked; /* its authority has a source of revocation */
+	struct revocation_answer revocation; /* of a certificate that verified */
+	/* DER of the certificates above the leaf in the verified path, the anchor last; where its
+	 * authority has lists or OCSP. */
+	struct der_kept *above[VERIFY_CHAIN_MAX + 1];
+	size_t above_count;
+	struct ders *ders; /* the cache's */
 	bool revoked;
 	struct slice facts[FACT_COUNT];
 	struct slice headers;	     /* the cf-cert-* pairs, encoded */
@@ -38,6 +47,8 @@ struct cert_entry {
 	struct slice chain_headers;  /* the client-cert-chain pair, encoded; empty unless it may be sent */
 	struct slice chain;	     /* concatenated DER: as sent, or as remembered */
 	uint64_t snapshot;	     /* snapshot_number() of the verification */
+	uint64_t state;		     /* revocation_number() of what was looked at */
+	int64_t from, until;	     /* all of it holds while from <= now < until */
 	uint64_t chains;	     /* chaincache_number() when a chain was looked up */
 	void *storage;
 };
@@ -46,6 +57,17 @@ struct cert_entry {
  * count as one more); chains is shared by all loops and outlives the cache. */
 struct certcache *certcache_new(size_t max, struct chaincache *chains);
 void certcache_free(struct certcache *cache);
+
+/* What is known about revocation from now on; takes one count. It begins with nothing known. */
+void certcache_revocation(struct certcache *cache, struct revocation *state);
+
+/* Who answers about OCSP, and says whether there is anybody to ask. Before the first certcache_get. */
+void certcache_ops(struct certcache *cache, const struct revocation_ops *ops, void *arg);
+
+/* What may be asked for so that the entry's answer gets better; at most REVOCATION_ASK_MAX. */
+size_t certcache_questions(const struct certcache *cache, const struct cert_entry *entry,
+			   struct snapshot *snapshot, const struct host_conf *host, int64_t now,
+			   struct revocation_question *out);
 
 struct certcache_query {
 	struct snapshot *snapshot;
@@ -66,7 +88,7 @@ enum err certcache_get(struct certcache *cache, const struct certcache_query *qu
 void cert_entry_unref(struct cert_entry *entry); /* NULL is fine */
 
 struct certcache_stats {
-	uint64_t hits, misses, verifications, evictions;
+	uint64_t hits, misses, verifications, evictions, looks;
 	size_t verified, unverified; /* entries at present */
 };
 

@@ -50,6 +50,21 @@ static void write_source(struct buf *out, const struct request *req)
 		buf_printf(out, ",\"src_port\":%" PRId64, req->args[ARG_SRC_PORT].integer);
 }
 
+static void write_revocation(struct buf *out, const struct request *req)
+{
+	struct tls_facts facts;
+
+	tls_facts_get(req, &facts);
+	if (facts.revocation == REVOCATION_UNCHECKED)
+		return;
+	buf_printf(out, ",\"revocation\":{\"status\":\"%s\"", revocation_status_name(facts.revocation));
+	text_if(out, "source", slice_str(facts.revocation_source));
+	text_if(out, "reason", slice_str(facts.revocation_reason));
+	if (facts.revocation_age >= 0)
+		buf_printf(out, ",\"age\":%" PRId64, facts.revocation_age);
+	buf_u8(out, '}');
+}
+
 static void write_certificate(struct buf *out, const struct request *req)
 {
 	const struct cert_entry *entry = req->cert;
@@ -63,8 +78,10 @@ static void write_certificate(struct buf *out, const struct request *req)
 	text(out, "issuer", entry->facts[FACT_ISSUER_DN]);
 	text(out, "not_after", entry->facts[FACT_NOT_AFTER]);
 	text_if(out, "authority", entry->authority);
-	buf_printf(out, ",\"revoked\":%s,\"resumed\":%s}", entry->revoked ? "true" : "false",
+	buf_printf(out, ",\"revoked\":%s,\"resumed\":%s", entry->revoked ? "true" : "false",
 		   request_true(req, ARG_RESUMED) ? "true" : "false");
+	write_revocation(out, req);
+	buf_u8(out, '}');
 }
 
 /* The canonical form where there is one, else what was sent. */

@@ -15,6 +15,8 @@
 
 #define RECORD_MAX 16384
 #define ID_DIGITS 24
+/* A check of known lists, distribution points one after the other, then OCSP; no more within one deadline. */
+#define WAITS_MAX 8
 /* Certificates have dates in seconds: the wall clock is read anew after this long. */
 #define WALL_NS INT64_C(10000000)
 /* A worker's call runs this long, then everybody else has a turn; most end in a hundredth of it. */
@@ -83,6 +85,7 @@ struct engine *engine_new(const struct engine_env *env, struct snapshot *snapsho
 	engine->env = *env;
 	use_world(engine, snapshot, policies);
 	engine->cache = cache_for(env, snapshot);
+	certcache_ops(engine->cache, env->revocation, env->revocation_arg);
 	engine->record = buf_capped(RECORD_MAX);
 	/* Ids must not repeat over restarts and loops; nobody is to guess the next one. */
 	if (getrandom(&engine->id_start, sizeof(engine->id_start), 0) !=
@@ -97,6 +100,11 @@ void engine_switch(struct engine *engine, struct snapshot *snapshot, struct poli
 
 	use_world(engine, snapshot, policies);
 	world_unpin(engine, before);
+}
+
+void engine_revocation(struct engine *engine, struct revocation *state)
+{
+	certcache_revocation(engine->cache, state);
 }
 
 void engine_free(struct engine *engine)
@@ -260,12 +268,46 @@ static void leave(struct ticket *ticket)
 	atomic_fetch_sub_explicit(&engine->metrics.pending, 1, memory_order_relaxed);
 }
 
+static void forget_certificate(struct request *req)
+{
+	cert_entry_unref(req->cert);
+	req->cert = NULL;
+}
+
+/* Time has passed: a batch's clock reading is not that of this request any more. */
+static void read_wall(struct engine *engine, struct request *req)
+{
+	engine->wall_s = engine->env.wall_s();
+	req->now_s = engine->wall_s;
+}
+
+/* While its worker waited the client may have been revoked: what was true before is no reason to let pass. */
+static bool still_passes(struct engine *engine, struct request *req)
+{
+	struct cert_entry *before = req->cert;
+	enum reason reason;
+
+	req->cert = NULL;
+	read_wall(engine, req);
+	reason = stage_certificate(req, engine->cache);
+	if (reason == REASON_ALLOWED)
+		reason = stage_requirement(req);
+	cert_entry_unref(before);
+	if (reason == REASON_ALLOWED)
+		return true;
+	req->stage = "requirement";
+	engine_fail(req, reason);
+	return false;
+}
+
 static void on_policy_done(struct policy_call *call)
 {
 	struct ticket *ticket = call->arg;
+	struct engine *engine = ticket->engine;
 
 	leave(ticket);
-	apply(ticket->engine, ticket->req, &call->result);
+	if (call->result.outcome == POLICY_FAILED || still_passes(engine, ticket->req))
+		apply(engine, ticket->req, &call->result);
 	ticket->on_done(ticket);
 }
 
@@ -315,9 +357,11 @@ static void start_queued(struct engine *engine)
 	if (!ticket)
 		return;
 	leave(ticket);
-	if (!start_call(engine, ticket))
-		return;
-	apply(engine, ticket->req, &ticket->call.result);
+	if (still_passes(engine, ticket->req)) {
+		if (!start_call(engine, ticket))
+			return;
+		apply(engine, ticket->req, &ticket->call.result);
+	}
 	ticket->on_done(ticket);
 }
 
@@ -339,34 +383,61 @@ bool engine_run(struct engine *engine)
 	return more || engine->queued;
 }
 
-static enum reason before_policies(struct engine *engine, struct request *req)
+static void on_revocation_known(struct revocation_wait *wait);
+
+/* True when the request now waits for what would make its revocation known. */
+static bool asks(struct engine *engine, struct ticket *ticket)
+{
+	struct revocation_question questions[REVOCATION_ASK_MAX];
+	struct request *req = ticket->req;
+	struct slice kept;
+	size_t count;
+
+	if (!req->cert || !req->cert->revocation.asks || !engine->env.revocation ||
+	    ticket->waits >= WAITS_MAX || engine->env.mono_ns() >= req->deadline_ns)
+		return false;
+	count = certcache_questions(engine->cache, req->cert, req->snapshot, req->host_conf, req->now_s,
+				    questions);
+	kept = arena_copy(req->arena, slice_of(questions, count * sizeof(questions[0])));
+	if (count == 0 || kept.len == 0)
+		return false;
+	ticket->wait = (struct revocation_wait){
+		.questions = (const struct revocation_question *)(const void *)kept.ptr, .count = count,
+		.deadline_ns = req->deadline_ns, .on_done = on_revocation_known, .arg = ticket,
+	};
+	if (!engine->env.revocation->ask(engine->env.revocation_arg, &ticket->wait))
+		return false;
+	ticket->waits++;
+	ticket->asking = true;
+	metric_add(&engine->metrics.revocation_waits, 1);
+	wait_in(engine, &engine->pending, ticket);
+	return true;
+}
+
+static enum reason know_certificate(struct engine *engine, struct request *req)
 {
 	enum reason reason;
 
 	req->stage = "admit";
-	if (engine_full(engine)) {
-		req->error = SLICE_LIT("limits.inflight requests are waiting already");
-		return REASON_OVERLOADED;
-	}
 	reason = stage_admit(req);
 	if (reason != REASON_ALLOWED)
 		return reason;
 	req->stage = "certificate";
-	reason = stage_certificate(req, engine->cache);
-	if (reason != REASON_ALLOWED)
-		return reason;
-	req->stage = "requirement";
-	return stage_requirement(req);
+	return stage_certificate(req, engine->cache);
 }
 
-enum engine_state engine_submit(struct engine *engine, struct ticket *ticket)
+static enum engine_state decide(struct engine *engine, struct ticket *ticket)
 {
 	struct request *req = ticket->req;
 	const struct worker_conf *worker;
-	enum reason reason;
+	enum reason reason = know_certificate(engine, req);
 
-	begin(engine, req);
-	reason = before_policies(engine, req);
+	if (reason == REASON_ALLOWED) {
+		if (asks(engine, ticket))
+			return ENGINE_PENDING;
+		req->stage = "requirement";
+		reason = stage_requirement(req);
+	}
 	if (reason != REASON_ALLOWED) {
 		engine_fail(req, reason);
 		return ENGINE_DONE;
@@ -379,10 +450,50 @@ enum engine_state engine_submit(struct engine *engine, struct ticket *ticket)
 	return ENGINE_DONE;
 }
 
+/* Whatever the request had learned is of before: it starts again, with its id and its deadline. */
+static void on_revocation_known(struct revocation_wait *wait)
+{
+	struct ticket *ticket = wait->arg;
+	struct engine *engine = ticket->engine;
+	struct request *req = ticket->req;
+	struct world *before = req->world;
+
+	leave(ticket);
+	ticket->asking = false;
+	forget_certificate(req);
+	req->world = engine->world;
+	req->world->pins++;
+	req->snapshot = req->world->snapshot;
+	world_unpin(engine, before);
+	read_wall(engine, req);
+	if (decide(engine, ticket) == ENGINE_DONE)
+		ticket->on_done(ticket);
+}
+
+enum engine_state engine_submit(struct engine *engine, struct ticket *ticket)
+{
+	struct request *req = ticket->req;
+
+	begin(engine, req);
+	ticket->waits = 0;
+	ticket->asking = false;
+	if (!engine_full(engine))
+		return decide(engine, ticket);
+	req->stage = "admit";
+	req->error = SLICE_LIT("limits.inflight requests are waiting already");
+	engine_fail(req, REASON_OVERLOADED);
+	return ENGINE_DONE;
+}
+
 void engine_cancel(struct ticket *ticket)
 {
-	if (!ticket->queued)
-		ticket->engine->env.policy->cancel(&ticket->call);
+	struct engine *engine = ticket->engine;
+
+	if (ticket->asking)
+		engine->env.revocation->cancel(engine->env.revocation_arg, &ticket->wait);
+	else if (!ticket->queued)
+		engine->env.policy->cancel(&ticket->call);
+	ticket->asking = false;
 	leave(ticket);
 }
 
@@ -418,6 +529,7 @@ static void count_cache(struct engine *engine)
 	atomic_store_explicit(&metrics->cache_hits, stats.hits, memory_order_relaxed);
 	atomic_store_explicit(&metrics->cache_misses, stats.misses, memory_order_relaxed);
 	atomic_store_explicit(&metrics->verifications, stats.verifications, memory_order_relaxed);
+	atomic_store_explicit(&metrics->revocation_looks, stats.looks, memory_order_relaxed);
 	atomic_store_explicit(&metrics->cache_evictions, stats.evictions, memory_order_relaxed);
 	atomic_store_explicit(&metrics->cache_verified, stats.verified, memory_order_relaxed);
 	atomic_store_explicit(&metrics->cache_unverified, stats.unverified, memory_order_relaxed);
@@ -431,13 +543,14 @@ void engine_release(struct engine *engine, struct request *req)
 		metrics_decision(&engine->metrics, req->verdict.kind, req->verdict.reason, took_ns);
 		if (req->observed)
 			metric_add(&engine->metrics.observed[req->observed], 1);
+		if (req->cert && req->cert->result.error == 0)
+			metric_add(&engine->metrics.revocation[req->cert->revocation.status], 1);
 		count_cache(engine);
 		if (engine->env.record &&
 		    decision_wanted(req, snapshot_config(req->snapshot)->decisions_level))
 			record(engine, req, took_ns);
 	}
-	cert_entry_unref(req->cert);
-	req->cert = NULL;
+	forget_certificate(req);
 	world_unpin(engine, req->world);
 	req->world = NULL;
 }

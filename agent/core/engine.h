@@ -7,6 +7,8 @@
 #include "core/metrics.h"
 #include "core/policy.h"
 #include "core/request.h"
+#include "core/revocation.h"
+#include "core/revocation_ask.h"
 #include "core/snapshot.h"
 
 /*
@@ -16,7 +18,11 @@
  * through engine_fail() and nothing else.
  *
  * submit says DONE (req->verdict is filled) or PENDING (ticket->on_done comes
- * exactly once, unless engine_cancel is called first).
+ * exactly once, unless engine_cancel is called first). A request waits for the
+ * first list of a distribution point, for OCSP, or for a worker. What it had
+ * learned is read again afterwards: the whole decision starts anew with the
+ * configuration of that moment, and after a worker its certificate is looked
+ * up once more.
  */
 struct engine;
 
@@ -32,6 +38,8 @@ struct engine_env {
 	int64_t (*wall_s)(void);
 	int64_t (*wall_ns)(void);
 	const struct policy_ops *policy; /* NULL: no workers, a snapshot that has some cannot be used */
+	const struct revocation_ops *revocation; /* NULL: nothing can be asked for */
+	void *revocation_arg;
 	struct chaincache *chains;	 /* shared by all loops */
 	struct inflight *inflight;	 /* shared by all loops */
 	/* One decision record, a JSON object without its newline; NULL: nowhere. Must not block. */
@@ -56,6 +64,9 @@ struct engine *engine_new(const struct engine_env *env, struct snapshot *snapsho
 /* Later requests use these; the former ones go to env.retire once no request pins them. */
 void engine_switch(struct engine *engine, struct snapshot *snapshot, struct policy_set *policies);
 
+/* What is known about revocation from now on, for requests that wait, too. Takes one count of state. */
+void engine_revocation(struct engine *engine, struct revocation *state);
+
 /* The present one. Borrowed. */
 struct snapshot *engine_snapshot(const struct engine *engine);
 
@@ -70,6 +81,9 @@ struct ticket {
 	void (*on_done)(struct ticket *ticket);
 	void *arg;		/* the front's */
 	struct policy_call call; /* the engine's from here on */
+	struct revocation_wait wait;
+	unsigned waits;	/* how often it has waited for revocation */
+	bool asking;	/* pending for revocation, not for a worker */
 	struct engine *engine;
 	struct ticket *prev, *next;
 	bool queued; /* pending, and its worker has not begun */

@@ -75,15 +75,21 @@ static enum reason certificate_reason(const struct cert_entry *entry)
 {
 	if (entry->result.error)
 		return REASON_CERTIFICATE_INVALID;
-	return entry->revoked ? REASON_CERTIFICATE_REVOKED : REASON_ALLOWED;
+	return revocation_refusal(&entry->revocation);
 }
 
-static void revocation_facts(const struct cert_entry *entry, struct tls_facts *out)
+static void revocation_facts(const struct request *req, struct tls_facts *out)
 {
-	if (!entry->checked)
-		return;
-	out->revocation = entry->revoked ? REVOCATION_REVOKED : REVOCATION_GOOD;
-	out->revocation_source = "deny";
+	const struct revocation_answer *answer = &req->cert->revocation;
+
+	out->revocation = answer->status;
+	out->revocation_source = revocation_by_name(answer->by);
+	if (answer->status == REVOCATION_REVOKED && answer->by != REVOCATION_BY_DENY)
+		out->revocation_reason = revocation_reason_name(answer->reason);
+	out->revocation_this_update = answer->this_update;
+	out->revocation_next_update = answer->next_update;
+	if (answer->this_update)
+		out->revocation_age = req->now_s > answer->this_update ? req->now_s - answer->this_update : 0;
 }
 
 void tls_facts_get(const struct request *req, struct tls_facts *out)
@@ -92,6 +98,7 @@ void tls_facts_get(const struct request *req, struct tls_facts *out)
 	const struct cert *cert;
 
 	*out = (struct tls_facts){ .key_type = "", .revocation_source = "",
+				   .revocation_reason = "", .revocation_age = -1,
 				   .reason = REASON_CERTIFICATE_REQUIRED };
 	if (!entry)
 		return;
@@ -108,7 +115,7 @@ void tls_facts_get(const struct request *req, struct tls_facts *out)
 	out->verify_error = entry->result.error;
 	out->authority = entry->authority;
 	out->reason = certificate_reason(entry);
-	revocation_facts(entry, out);
+	revocation_facts(req, out);
 }
 
 const char *san_kind_name(enum san_kind kind)
@@ -120,7 +127,7 @@ const char *san_kind_name(enum san_kind kind)
 
 const char *revocation_status_name(enum revocation_status status)
 {
-	static const char *const names[] = { "unchecked", "good", "revoked" };
+	static const char *const names[] = { "unchecked", "good", "revoked", "stale", "unknown" };
 
 	return names[status];
 }

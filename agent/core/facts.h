@@ -55,7 +55,12 @@ struct slice_list {
 	size_t count;
 };
 
-enum revocation_status { REVOCATION_UNCHECKED = 0, REVOCATION_GOOD, REVOCATION_REVOKED };
+enum revocation_status {
+	REVOCATION_UNCHECKED = 0, REVOCATION_GOOD, REVOCATION_REVOKED,
+	REVOCATION_STALE,   /* the answer was valid once; within `grace` it still counts */
+	REVOCATION_UNKNOWN,
+	REVOCATION_STATUS_COUNT
+};
 
 struct tls_facts {
 	struct slice_list san[SAN_KIND_COUNT];
@@ -69,7 +74,10 @@ struct tls_facts {
 	struct slice authority;	       /* name of the authority that it chains to, or empty */
 	enum reason reason;	       /* what the stages up to "requirement" say */
 	enum revocation_status revocation;
-	const char *revocation_source; /* "deny" or "" */
+	const char *revocation_source; /* "deny", "crl", "ocsp" or "" */
+	const char *revocation_reason; /* "keyCompromise" … when a list or a responder revokes it, or "" */
+	int64_t revocation_age; /* seconds since this_update; -1: there is none */
+	int64_t revocation_this_update, revocation_next_update; /* epoch seconds; 0: none, not said */
 };
 
 /* Fills out for a request whose certificate stage has run. */
@@ -78,7 +86,7 @@ void tls_facts_get(const struct request *req, struct tls_facts *out);
 /* "dns", "uri", "email", "ip", "dir", "other". */
 const char *san_kind_name(enum san_kind kind);
 
-/* "unchecked", "good", "revoked". */
+/* "unchecked", "good", "revoked", "stale", "unknown". */
 const char *revocation_status_name(enum revocation_status status);
 
 #endif

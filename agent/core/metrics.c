@@ -84,6 +84,20 @@ static void write_times(struct buf *out, const struct metrics *const *loops, siz
 	buf_printf(out, "mtlsguard_decision_seconds_sum %.9f\n", (double)SUM(total_ns) / 1e9);
 }
 
+static void write_revocation(struct buf *out, const struct metrics *const *loops, size_t count)
+{
+	family(out, "mtlsguard_revocation_decisions", "counter",
+	       "Decisions on a verified certificate, by what was known of its revocation.");
+	for (enum revocation_status status = 0; status < REVOCATION_STATUS_COUNT; status++)
+		buf_printf(out, "mtlsguard_revocation_decisions_total{status=\"%s\"} %" PRIu64 "\n",
+			   revocation_status_name(status), SUM_AT(revocation, status));
+	metrics_one(out, "mtlsguard_revocation_waits", "counter",
+		    "Waits of requests for a first list or an OCSP answer.", SUM(revocation_waits));
+	metrics_one(out, "mtlsguard_revocation_looks", "counter",
+		    "Cached certificates looked up again, since something was new or due.",
+		    SUM(revocation_looks));
+}
+
 void metrics_write(struct buf *out, const struct metrics *const *loops, size_t count)
 {
 	write_decisions(out, loops, count);
@@ -92,6 +106,7 @@ void metrics_write(struct buf *out, const struct metrics *const *loops, size_t c
 	metrics_one(out, "mtlsguard_worker_runs", "counter", "Worker calls.", SUM(worker_runs));
 	metrics_one(out, "mtlsguard_worker_faults", "counter",
 		    "Worker calls that failed, timed out or ran out of memory.", SUM(worker_faults));
+	write_revocation(out, loops, count);
 	metrics_one(out, "mtlsguard_certificate_cache_hits", "counter",
 		    "Certificates found parsed and verified.", SUM(cache_hits));
 	metrics_one(out, "mtlsguard_certificate_cache_misses", "counter",

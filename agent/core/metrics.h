@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
-#include "core/verdict.h"
+#include "core/facts.h"
 
 /*
  * One loop's counters. Written by that loop only, read by whoever writes the
@@ -20,6 +20,8 @@ struct metrics {
 	_Atomic uint64_t total_ns;
 	_Atomic uint64_t cache_hits, cache_misses, verifications, cache_evictions;
 	_Atomic uint64_t cache_verified, cache_unverified;
+	_Atomic uint64_t revocation[REVOCATION_STATUS_COUNT]; /* decisions on a certificate that verified */
+	_Atomic uint64_t revocation_waits, revocation_looks;
 	_Atomic uint64_t worker_runs, worker_faults;
 	_Atomic uint64_t pending;
 };

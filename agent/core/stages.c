@@ -201,15 +201,36 @@ static enum reason refuse_unverified(struct request *req)
 	return REASON_CERTIFICATE_INVALID;
 }
 
+static enum reason refuse_revocation(struct request *req)
+{
+	static const char *const revoked[] = {
+		[REVOCATION_BY_NOTHING] = "revoked, authority ",
+		[REVOCATION_BY_DENY] = "on the deny list of authority ",
+		[REVOCATION_BY_CRL] = "on a revocation list of authority ",
+		[REVOCATION_BY_OCSP] = "revoked, says the OCSP responder, authority ",
+	};
+	const struct revocation_answer *answer = &req->cert->revocation;
+	enum reason reason = revocation_refusal(answer);
+	bool above = answer->at > 0;
+
+	if (reason == REASON_CERTIFICATE_REVOKED && above)
+		request_explain(req, "a CA certificate of its path is revoked, authority ", req->cert->authority);
+	else if (reason == REASON_CERTIFICATE_REVOKED)
+		request_explain(req, revoked[answer->by], req->cert->authority);
+	else if (reason == REASON_REVOCATION_STALE)
+		request_explain(req, above ? "what is known of a CA certificate of its path is too old, authority " :
+				"what is known of its revocation is too old, authority ", req->cert->authority);
+	else if (reason == REASON_REVOCATION_UNKNOWN)
+		request_explain(req, above ? "no source knows of a CA certificate of its path, authority " :
+				"no source knows whether it is revoked, authority ", req->cert->authority);
+	return reason;
+}
+
 enum reason stage_requirement(struct request *req)
 {
 	if (req->host_conf->require == REQUIRE_NONE)
 		return REASON_ALLOWED;
 	if (!req->cert || req->cert->result.error)
 		return refuse_unverified(req);
-	if (req->cert->revoked) {
-		request_explain(req, "on the deny list of authority ", req->cert->authority);
-		return REASON_CERTIFICATE_REVOKED;
-	}
-	return REASON_ALLOWED;
+	return refuse_revocation(req);
 }

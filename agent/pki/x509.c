@@ -41,6 +41,16 @@ struct x509_st *x509_decode(struct slice der)
 	return x509;
 }
 
+void x509_der(const struct x509_st *x509, struct buf *out)
+{
+	unsigned char *der = NULL;
+	int n = i2d_X509(x509, &der);
+
+	if (n > 0)
+		buf_put(out, slice_of(der, (size_t)n));
+	OPENSSL_free(der);
+}
+
 uint32_t x509_name_hash(const struct X509_name_st *name)
 {
 	int ok = 0;

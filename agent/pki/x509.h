@@ -20,6 +20,9 @@ struct asn1_string_st;
  */
 struct x509_st *x509_decode(struct slice der);
 
+/* Appends its DER. */
+void x509_der(const struct x509_st *x509, struct buf *out);
+
 /* Copies as text: RFC 2253 (most specific RDN first), and OpenSSL's one-line form. ERR_FORMAT. */
 enum err x509_name_rfc2253(struct buf *b, const struct X509_name_st *name) MUST_USE;
 enum err x509_name_legacy(struct buf *b, const struct X509_name_st *name) MUST_USE;

@@ -31,13 +31,27 @@ static void push_sans(lua_State *L, const struct tls_facts *facts)
 	}
 }
 
+static void set_integer(lua_State *L, const char *name, int64_t number)
+{
+	lua_pushinteger(L, number);
+	lua_setfield(L, -2, name);
+}
+
 static void push_revocation(lua_State *L, const struct tls_facts *facts)
 {
-	lua_createtable(L, 0, 2);
+	lua_createtable(L, 0, 6);
 	lua_pushstring(L, revocation_status_name(facts->revocation));
 	lua_setfield(L, -2, "status");
 	push_text(L, slice_str(facts->revocation_source));
 	lua_setfield(L, -2, "source");
+	push_text(L, slice_str(facts->revocation_reason));
+	lua_setfield(L, -2, "reason");
+	if (facts->revocation_age >= 0)
+		set_integer(L, "age", facts->revocation_age);
+	if (facts->revocation_this_update)
+		set_integer(L, "this_update", facts->revocation_this_update);
+	if (facts->revocation_next_update)
+		set_integer(L, "next_update", facts->revocation_next_update);
 }
 
 /* What only a certificate has is nil without one. */

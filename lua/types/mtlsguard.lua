@@ -42,8 +42,12 @@
 ---@field other string[]
 
 ---@class RevocationFacts
----@field status "good"|"revoked"|"unchecked"
----@field source string
+---@field status "good"|"revoked"|"stale"|"unknown"|"unchecked"
+---@field source "deny"|"crl"|"ocsp"|nil
+---@field reason string|nil why a list or a responder revokes it, "keyCompromise" for example
+---@field age integer|nil seconds since this_update
+---@field this_update integer|nil epoch seconds
+---@field next_update integer|nil
 
 ---What Cloudflare lacks.
 ---@class Tls

@@ -17,8 +17,10 @@ static struct rig *rig;
 static char *middle_chain;
 
 #define CONFIG(headers)                                                                              \
-	"return { authorities = { ca = { certificates = \"ca.pem\", revocation = { deny = { \"0BAD\" } } } }," \
+	"return { authorities = { ca = { certificates = \"ca.pem\", revocation = { deny = { \"0BAD\" } } }," \
+	"  plain = { certificates = \"ca.pem\" } },"                                                 \
 	" hosts = { [\"api.example.com\"] = { authorities = { \"ca\" } },"                            \
+	"  [\"plain.example.com\"] = { authorities = { \"plain\" } },"                               \
 	"  [\"open.example.com\"] = { authorities = { \"ca\" }, require = \"none\" },"                \
 	"  [\"w.example.com\"] = { authorities = { \"ca\" }, require = \"none\" } },"                 \
 	" workers = { { name = \"w\", script = \"w.lua\", routes = { \"w.example.com/*\" } } },"      \
@@ -272,12 +274,16 @@ static void how_long_an_allow_holds(void **state)
 {
 	struct certs_spec spec = { .subject = "/CN=brief", .issuer = root, .not_after = CERTS_NOW + 10 };
 	struct certs *brief = certs_make(&spec);
-	struct rig_request *request = ASK(ALICE);
+	struct rig_request *request = ASK(TEXT("host", "plain.example.com"), ALICE);
 
 	(void)state;
 	assert_true(request->req.verdict.until == CERTS_NOW + 30);
 	rig_done(request);
-	request = ASK(BINARY("cert", brief->der));
+	/* What can be revoked is asked about again soon. */
+	request = ASK(ALICE);
+	assert_true(request->req.verdict.until == CERTS_NOW + 2);
+	rig_done(request);
+	request = ASK(TEXT("host", "plain.example.com"), BINARY("cert", brief->der));
 	assert_in_range(request->req.verdict.until, CERTS_NOW + 9, CERTS_NOW + 11);
 	rig_done(request);
 	request = ASK(TEXT("host", "w.example.com"), ALICE);
