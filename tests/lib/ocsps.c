@@ -106,7 +106,7 @@ struct slice ocsps_make(const struct ocsps_spec *spec)
 	OCSP_RESPONSE *response = OCSP_response_create(spec->response_status, basic);
 	unsigned char *der = NULL;
 	struct slice out;
-	int n;
+	int n = 0;
 
 	MUST(response && (n = i2d_OCSP_RESPONSE(response, &der)) > 0);
 	out = slice_of(malloc((size_t)n), (size_t)n);
