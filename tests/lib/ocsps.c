@@ -108,7 +108,9 @@ struct slice ocsps_make(const struct ocsps_spec *spec)
 	struct slice out;
 	int n = 0;
 
-	MUST(response && (n = i2d_OCSP_RESPONSE(response, &der)) > 0);
+	MUST(response);
+	n = i2d_OCSP_RESPONSE(response, &der);
+	MUST(n > 0);
 	out = slice_of(malloc((size_t)n), (size_t)n);
 	MUST(out.ptr);
 	memcpy((void *)(uintptr_t)out.ptr, der, (size_t)n);
