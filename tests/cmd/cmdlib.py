@@ -117,6 +117,7 @@ class Agent:
             self.process = subprocess.Popen([*prefix, str(PROGRAM), "run", "-c", str(path)], stdin=subprocess.DEVNULL,
                                             stdout=out, stderr=log, cwd=path.parent, preexec_fn=preexec)
         RUNNING.append(self)
+        self.connections = []
         if ready:
             self.wait_log("decides on")
 
@@ -142,6 +143,12 @@ class Agent:
 
     def port(self, kind, index=0):
         return int(re.findall(rf"listening on \S+:(\d+) for {kind}", self.log())[index])
+
+    def spop(self, address=None):
+        """A connection that has said hello, and is closed when the agent is stopped."""
+        connection = Spop(address or ("127.0.0.1", self.port("spop"))).hello()
+        self.connections.append(connection)
+        return connection
 
     def command(self, name, *args):
         return mtlsguard(name, "-c", self.path, *args)
@@ -169,6 +176,9 @@ class Agent:
         return code
 
     def stop(self):
+        """Ends it in order: it waits two seconds for peers that stay."""
+        for connection in self.connections:
+            connection.close()
         self.signal(signal.SIGTERM)
         equal(self.ended(), 0)
 

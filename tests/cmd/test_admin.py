@@ -5,7 +5,7 @@ import re
 import socket
 import time
 
-from cmdlib import Agent, Spop, config, contains, equal, main
+from cmdlib import Agent, config, contains, equal, main
 
 AGENT = Agent(config("admin", more='limits = { connections = 100 },'))
 
@@ -42,7 +42,7 @@ def test_others():
 
 def test_metrics_format():
     """/metrics is OpenMetrics 1.0: type, families declared once, counters with _total, # EOF last"""
-    connection = Spop(("127.0.0.1", AGENT.port("spop"))).hello()
+    connection = AGENT.spop()
     connection.ask()
     connection.ask(host="nobody.example")
     status, body, headers = AGENT.get("/metrics")

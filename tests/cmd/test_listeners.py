@@ -33,8 +33,8 @@ def test_modes():
     agent = Agent(path)
     here = path.parent
     equal((mode(here / "a.sock"), mode(here / "b.sock"), mode(here / "control.sock")), (0o660, 0o606, 0o600))
-    equal(Spop(f"\0{name}").hello().ask()["verdict"], "deny")
-    equal(Spop(str(here / "a.sock")).hello().ask()["verdict"], "deny")
+    equal(agent.spop(f"\0{name}").ask()["verdict"], "deny")
+    equal(agent.spop(str(here / "a.sock")).ask()["verdict"], "deny")
     agent.stop()
     assert not (here / "a.sock").exists()
 
@@ -46,9 +46,9 @@ def test_peers():
                                          '{ "127.0.0.1:0", peers = { "127.0.0.0/8" } }, { "127.0.0.2:0", peers = { "10.0.0.0/8" } } }, ' + CONTROL)
     agent = Agent(path)
     here = path.parent
-    equal(Spop(str(here / "mine.sock")).hello().ask()["verdict"], "deny")
+    equal(agent.spop(str(here / "mine.sock")).ask()["verdict"], "deny")
     assert refused(str(here / "other.sock"))
-    equal(Spop(("127.0.0.1", agent.port("spop"))).hello().ask()["verdict"], "deny")
+    equal(agent.spop().ask()["verdict"], "deny")
     assert refused(("127.0.0.2", agent.port("spop", 1)))
     contains(agent.log(), "not among its peers")
     contains(agent.get("/metrics")[1], "mtlsguard_peers_turned_away_total 2")
@@ -60,7 +60,7 @@ def test_cap():
     path = config("listen-cap", more="limits = { connections = 3 },")
     agent = Agent(path)
     address = ("127.0.0.1", agent.port("spop"))
-    first = [Spop(address).hello() for _ in range(3)]
+    first = [agent.spop(address) for _ in range(3)]
     for connection in first:
         connection.ask()
     waiting = [Spop(address) for _ in range(2)]
@@ -84,7 +84,7 @@ def test_cap():
         connection.close()
     agent.wait(lambda: agent.status()["connections"] == 0)
     equal(agent.status()["accepting"], True)
-    equal(Spop(address).hello().ask()["verdict"], "deny")
+    equal(agent.spop(address).ask()["verdict"], "deny")
     agent.stop()
 
 
@@ -93,7 +93,7 @@ def test_cap_raised():
     path = config("listen-raise", more="limits = { connections = 1 },")
     agent = Agent(path)
     address = ("127.0.0.1", agent.port("spop"))
-    first = Spop(address).hello()
+    first = agent.spop(address)
     second = Spop(address)
     config("listen-raise", more="limits = { connections = 2 },")
     equal(agent.command("reload")[0], 0)
@@ -134,15 +134,14 @@ def test_in_the_way():
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(here / "s.sock"))
     agent = Agent(path)
-    equal(Spop(str(here / "s.sock")).hello().ask()["verdict"], "deny")
+    equal(agent.spop(str(here / "s.sock")).ask()["verdict"], "deny")
     log = agent.log()
     second = Agent(path, ready=False)
     equal(second.ended(), 1)
     contains(second.log(), "s.sock")
     assert log
-    equal(Spop(str(here / "s.sock")).hello().ask()["verdict"], "deny")
-    agent.process.terminate()
-    equal(agent.ended(), 0)
+    equal(agent.spop(str(here / "s.sock")).ask()["verdict"], "deny")
+    agent.stop()
     (here / "s.sock").write_text("mine")
     third = Agent(path, ready=False)
     equal(third.ended(), 1)

@@ -6,15 +6,12 @@ import os
 import signal
 import threading
 
-from cmdlib import Agent, Spop, certificates, config, contains, equal, main, subject
+from cmdlib import Agent, certificates, config, contains, equal, main, subject
 
 
 def decisions(log, level="all"):
     return f'decisions = {{ log = "{log}", level = "{level}" }},'
 
-
-def spop(agent):
-    return Spop(("127.0.0.1", agent.port("spop"))).hello()
 
 
 def records(content):
@@ -24,7 +21,7 @@ def records(content):
 def test_stdout():
     """records go to stdout, one JSON object a line, flushed before the end"""
     agent = Agent(config("records-out", more=decisions("stdout")))
-    connection = spop(agent)
+    connection = agent.spop()
     answer = connection.ask(cert=certificates().der("bob"), path="/a?b", id="req-1")
     denial = connection.ask(host="nobody.example")
     connection.close()
@@ -40,7 +37,7 @@ def test_levels():
     """denials: allowed requests leave none; off: nothing does"""
     for level, wanted in (("denials", ["deny"]), ("off", [])):
         agent = Agent(config(f"records-{level}", more=decisions("stdout", level)))
-        connection = spop(agent)
+        connection = agent.spop()
         connection.ask(cert=certificates().der("bob"))
         connection.ask()
         connection.close()
@@ -53,7 +50,7 @@ def test_whole_lines():
     agent = Agent(config("records-many", more=decisions("stdout")))
 
     def hammer():
-        connection = spop(agent)
+        connection = agent.spop()
         for number in range(300):
             connection.ask(path="/" + "x" * (number * 7 % 900))
         connection.close()
@@ -76,7 +73,7 @@ def test_rotation():
     path = config("records-file", more=decisions("decisions.log"))
     here = path.parent
     agent = Agent(path)
-    connection = spop(agent)
+    connection = agent.spop()
     for number, sign in enumerate((signal.SIGUSR1, signal.SIGHUP)):
         connection.ask()
         agent.wait((here / "decisions.log").read_text)
@@ -94,7 +91,7 @@ def test_reload_target():
     path = config("records-move", more=decisions("one.log"))
     here = path.parent
     agent = Agent(path)
-    connection = spop(agent)
+    connection = agent.spop()
     connection.ask()
     config("records-move", more=decisions("/nonexistent/folder/x.log"))
     code, _, err = agent.command("reload")
@@ -115,7 +112,7 @@ def test_blocked_reader():
     os.mkfifo(path.parent / "pipe")
     reader = os.open(path.parent / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     agent = Agent(path)
-    connection = spop(agent)
+    connection = agent.spop()
     for _ in range(3000):
         connection.ask(path="/" + "x" * 2000)
     contains(agent.get("/metrics")[1], "mtlsguard_decision_records_dropped_total ")

@@ -10,14 +10,11 @@ import time
 from cmdlib import Agent, Spop, certificates, config, contains, equal, folder, main, mtlsguard, write
 
 
-def spop(agent):
-    return Spop(("127.0.0.1", agent.port("spop"))).hello()
-
 
 def test_life():
     """it decides, tells its status and real ports, and ends with 0 on SIGTERM"""
     agent = Agent(config("run-life"))
-    connection = spop(agent)
+    connection = agent.spop()
     equal(connection.ask(cert=None)["reason"], "certificate_required")
     equal(connection.ask(cert=certificates().der("bob"))["verdict"], "allow")
     status = agent.status()
@@ -38,7 +35,7 @@ def test_life():
 def test_many():
     """connections are spread over the loops, and each is answered"""
     agent = Agent(config("run-many"))
-    connections = [spop(agent) for _ in range(10)]
+    connections = [agent.spop() for _ in range(10)]
     for connection in connections:
         for _ in range(5):
             equal(connection.ask()["verdict"], "deny")
@@ -51,7 +48,7 @@ def test_reload():
     """reload returns when the new configuration decides; an open connection goes on"""
     path = config("run-reload")
     agent = Agent(path)
-    connection = spop(agent)
+    connection = agent.spop()
     equal(connection.ask(host="new.example.com")["reason"], "host_unknown")
     before = agent.status()["generation"]
     config("run-reload", hosts='["new.example.com"] = { authorities = { "partners" } }')
@@ -79,7 +76,7 @@ def test_bad_reload():
     equal(code, 1)
     contains(out, '"faults"', "thraeds")
     equal(agent.command("reload")[0], 1)
-    equal(spop(agent).ask()["reason"], "certificate_required")
+    equal(agent.spop().ask()["reason"], "certificate_required")
     contains(agent.log(), f"{path}:2:")
     config("run-bad")
     equal(agent.command("reload")[0], 0)
@@ -93,7 +90,7 @@ def test_bad_worker():
     write(here / "w.lua", 'return { fetch = function() return Response.new("one", { status = 200 }) end }\n')
     path = config("run-worker", more='workers = { { name = "w", script = "w.lua", routes = { "www.example.com/*" } } },')
     agent = Agent(path)
-    connection = spop(agent)
+    connection = agent.spop()
     equal(connection.ask(host="www.example.com")["body"], "one")
     write(here / "w.lua", "return { fetch = function( end }\n")
     code, _, err = agent.command("reload")
@@ -110,11 +107,11 @@ def test_listeners_change():
     """a reload opens new listeners, closes removed ones, keeps the others; one that cannot be opened is a fault"""
     path = config("run-listen", listen='spop = { "127.0.0.1:0" }, control = { "unix:control.sock" }, admin = {}')
     agent = Agent(path)
-    connection = spop(agent)
+    connection = agent.spop()
     config("run-listen", listen='spop = { "127.0.0.1:0", "unix:spop.sock" }, control = { "unix:control.sock" }, admin = {}')
     equal(agent.command("reload")[0], 0)
-    equal(Spop(str(path.parent / "spop.sock")).hello().ask()["verdict"], "deny")
-    equal(spop(agent).ask()["verdict"], "deny")
+    equal(agent.spop(str(path.parent / "spop.sock")).ask()["verdict"], "deny")
+    equal(agent.spop().ask()["verdict"], "deny")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -123,7 +120,7 @@ def test_listeners_change():
         code, _, err = agent.command("reload")
         equal(code, 1)
         contains(err, f"127.0.0.1:{port}")
-    equal(spop(agent).ask()["verdict"], "deny")
+    equal(agent.spop().ask()["verdict"], "deny")
     config("run-listen", listen='spop = { "unix:spop.sock" }, control = { "unix:control.sock" }, admin = {}')
     equal(agent.command("reload")[0], 0)
     try:
@@ -158,14 +155,14 @@ def test_hup():
     write(path, "return {\n  nonsense = 1,\n}\n")
     agent.signal(signal.SIGHUP)
     agent.wait_log(f"{path}:2:")
-    equal(spop(agent).ask(host="new.example.com")["reason"], "certificate_required")
+    equal(agent.spop().ask(host="new.example.com")["reason"], "certificate_required")
     agent.stop()
 
 
 def test_storm():
     """many reloads at once are all answered, and requests go on"""
     agent = Agent(config("run-storm"))
-    connection = spop(agent)
+    connection = agent.spop()
     codes = []
     threads = [threading.Thread(target=lambda: codes.append(agent.command("reload")[0])) for _ in range(6)]
     for thread in threads:
@@ -179,7 +176,7 @@ def test_storm():
 def test_drain():
     """SIGTERM stops accepting and goes on deciding until the peer closes"""
     agent = Agent(config("run-drain"))
-    connection = spop(agent)
+    connection = agent.spop()
     connection.ask()
     agent.signal(signal.SIGTERM)
     agent.wait_log("draining")
@@ -203,7 +200,7 @@ def test_drain():
 def test_drain_bound():
     """a peer that never closes holds it for two seconds after the last answer"""
     agent = Agent(config("run-bound"))
-    connection = spop(agent)
+    connection = agent.spop()
     connection.ask()
     start = time.monotonic()
     agent.signal(signal.SIGTERM)
@@ -216,7 +213,7 @@ def test_drain_bound():
 def test_drain_command():
     """drain returns when it has drained; with --no-wait at once"""
     agent = Agent(config("run-command"))
-    connection = spop(agent)
+    connection = agent.spop()
     connection.ask()
     code, out, _ = agent.command("drain", "--no-wait")
     equal((code, out), (0, "draining\n"))
@@ -231,7 +228,7 @@ def test_drain_command():
 def test_second_signal():
     """a second SIGTERM ends it at once"""
     agent = Agent(config("run-second"))
-    connection = spop(agent)
+    connection = agent.spop()
     connection.ask()
     agent.signal(signal.SIGTERM)
     agent.wait_log("draining")

@@ -4,7 +4,7 @@
 import threading
 import time
 
-from cmdlib import Agent, Spop, config, contains, equal, folder, main, write
+from cmdlib import Agent, config, contains, equal, folder, main, write
 
 HOST = "www.example.com"
 WORKER = """
@@ -34,9 +34,6 @@ def start(name, cpu="0.05", answer="one"):
     return Agent(path)
 
 
-def spop(agent):
-    return Spop(("127.0.0.1", agent.port("spop"))).hello()
-
 
 def ask(connection, path):
     return connection.ask(host=HOST, path=path)
@@ -45,7 +42,7 @@ def ask(connection, path):
 def test_faults():
     """time, memory and errors deny with their own reasons, and the next request is served"""
     agent = start("workers-faults")
-    connection = spop(agent)
+    connection = agent.spop()
     for path, reason in (("/spin", "policy_timeout"), ("/eat", "policy_memory"), ("/fault", "policy_error")):
         answer = ask(connection, path)
         equal((path, answer["verdict"], answer["reason"], answer["status"]), (path, "deny", reason, 503))
@@ -57,7 +54,7 @@ def test_faults():
 def test_spinner_keeps_nobody_waiting():
     """calls that never end, many of them, and the other connection of the same loop is answered in between"""
     agent = start("workers-spin", cpu="0.1")
-    bad, good = spop(agent), spop(agent)
+    bad, good = agent.spop(), agent.spop()
     bad.send(200, host=HOST, path="/spin")
     slowest, asked, end = 0, 0, time.monotonic() + 0.4
     while time.monotonic() < end:
@@ -79,11 +76,11 @@ def test_peer_leaves():
     """a peer that leaves in the middle of its calls takes them along"""
     agent = start("workers-leave", cpu="0.1")
     for _ in range(5):
-        bad = spop(agent)
+        bad = agent.spop()
         bad.send(50, host=HOST, path="/spin")
         time.sleep(0.03)
         bad.close()
-    good = spop(agent)
+    good = agent.spop()
     equal(ask(good, "/")["body"], "one")
     agent.wait(lambda: agent.status()["pending"] == 0)
     equal(agent.status()["connections"], 1)
@@ -94,7 +91,7 @@ def test_peer_leaves():
 def test_reload_meets_running_calls():
     """calls that run when the configuration changes end under the old one"""
     agent = start("workers-reload", cpu="0.1")
-    bad, good = spop(agent), spop(agent)
+    bad, good = agent.spop(), agent.spop()
     bad.send(4, host=HOST, path="/spin")
     bad.send(1, host=HOST, path="/")
     write(folder("workers-reload") / "w.lua", WORKER % "two")
@@ -110,7 +107,7 @@ def test_reload_meets_running_calls():
 def test_drain_with_running_calls():
     """draining goes on until running calls are answered"""
     agent = start("workers-drain", cpu="0.1")
-    bad = spop(agent)
+    bad = agent.spop()
     bad.send(3, host=HOST, path="/spin")
     thread = threading.Thread(target=agent.command, args=("drain",))
     thread.start()
