@@ -130,6 +130,7 @@ static struct agent *agent_new(const char *path, struct loop *loop, struct setup
 	agent->loop = loop;
 	agent->box = mailbox_new(loop, agent);
 	agent->snapshot = snapshot_ref(setup->snapshot);
+	agent_note_fixed(agent);
 	agent->upkeep = upkeep_new();
 	agent->record = record_new(setup->loops);
 	agent->chains = chaincache_new(CHAINS_MAX);
@@ -156,6 +157,9 @@ static void agent_free(struct agent *agent)
 	chaincache_free(agent->chains);
 	snapshot_unref(agent->snapshot);
 	json_decref(agent->remarks);
+	for (size_t i = 0; i < agent->fixed_count; i++)
+		free(agent->fixed[i]);
+	free(agent->fixed);
 	free(agent->workers);
 	free(agent->path);
 	free(agent);

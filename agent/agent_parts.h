@@ -42,6 +42,8 @@ struct agent {
 	struct reload *next_reload; /* asked for meanwhile */
 	uint64_t reloads, failed_reloads;
 	int64_t loaded_s; /* wall clock */
+	char **fixed; /* values that only a restart changes, in the order of config_directives */
+	size_t fixed_count;
 	json_t *remarks; /* what the last successful load warned of */
 
 	bool draining;
@@ -104,6 +106,9 @@ unsigned agent_connections(const struct agent *agent);
 
 /* Reads the configuration again. call: whom to tell, or NULL for the log only. */
 void agent_reload(struct agent *agent, struct control_call *call);
+
+/* Notes what reloads are compared with. Once, when the process starts. */
+void agent_note_fixed(struct agent *agent);
 
 /* A loop has switched. */
 void agent_switched(void *home);

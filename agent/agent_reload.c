@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent_parts.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli.h"
+#include "core/config_table.h"
 #include "retire.h"
 
 /*
@@ -141,25 +143,54 @@ static void fail(struct reload *reload)
 	finish(reload, false);
 }
 
-/* What a running process cannot change. */
+/* The value of a directive as a text, to compare: the types that a restart may depend on. */
+static char *value_text(const struct directive *row, const struct config *config)
+{
+	const char *at = (const char *)config + row->offset;
+	struct buf b = buf_capped(0);
+	char *text;
+
+	if (row->type == DIRECTIVE_UINT)
+		buf_printf(&b, "%u", *(const unsigned *)(const void *)at);
+	else if (row->type == DIRECTIVE_SIZE)
+		buf_printf(&b, "%zu", *(const size_t *)(const void *)at);
+	else if (row->type == DIRECTIVE_TEXT || row->type == DIRECTIVE_PATH)
+		buf_str(&b, *(char *const *)(const void *)at);
+	else
+		assert(!"a type of directive that cannot be compared");
+	text = mem_dup(buf_slice(&b));
+	buf_fini(&b);
+	return text;
+}
+
+void agent_note_fixed(struct agent *agent)
+{
+	const struct config *config = snapshot_config(agent->snapshot);
+
+	for (const struct directive *row = config_directives; row->path; row++)
+		if (row->restart) {
+			agent->fixed = mem_grow(agent->fixed, (agent->fixed_count + 1) * sizeof(*agent->fixed));
+			agent->fixed[agent->fixed_count++] = value_text(row, config);
+		}
+}
+
+/* What a running process cannot change stays as it was when it started. */
 static void warn_of_restart(struct reload *reload)
 {
-	const struct config *before = snapshot_config(reload->before);
-	const struct config *after = snapshot_config(reload->setup->snapshot);
-	const struct {
-		const char *key;
-		bool differs;
-	} keys[] = {
-		{ "threads", reload->agent->worker_count != after->threads },
-		{ "state", strcmp(before->state, after->state) != 0 },
-		{ "limits.certificate_cache",
-		  before->limits.certificate_cache != after->limits.certificate_cache },
-	};
+	const struct config *config = snapshot_config(reload->setup->snapshot);
+	size_t i = 0;
 
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (keys[i].differs)
-			diag_add(&reload->diag, DIAG_WARNING, after->file, 0, "restart the agent",
-				 "another value of %s is used after a restart only", keys[i].key);
+	for (const struct directive *row = config_directives; row->path; row++) {
+		char *text;
+
+		if (!row->restart)
+			continue;
+		text = value_text(row, config);
+		if (strcmp(text, reload->agent->fixed[i++]) != 0)
+			diag_add(&reload->diag, DIAG_WARNING, config->file, 0, "restart the agent",
+				 "another value of %s is used after a restart only", row->path);
+		free(text);
+	}
 }
 
 static void open_records(struct reload *reload)

@@ -142,6 +142,10 @@ def test_restart_needed():
     contains(err, "warning", "threads")
     equal(agent.status()["threads"], 2)
     assert any("threads" in warning["message"] for warning in agent.status()["warnings"])
+    contains(agent.command("reload")[2], "threads")
+    write(path, path.read_text().replace("threads = 3", "threads = 2"))
+    equal(agent.command("reload")[2], "")
+    equal(agent.status()["warnings"], [])
     agent.stop()
 
 
