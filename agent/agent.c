@@ -91,7 +91,7 @@ static bool start_workers(struct agent *agent, struct setup *setup)
 {
 	const struct worker_env env = {
 		.chains = agent->chains, .inflight = &agent->inflight, .record = agent->record,
-		.upkeep = agent->upkeep, .home = agent->box, .loops = (unsigned)setup->loops,
+		.upkeep = agent->upkeep, .revoker = agent->revoker, .home = agent->box, .loops = (unsigned)setup->loops,
 		.switched = agent_switched, .drained = agent_drained, .room = on_room,
 	};
 
@@ -144,6 +144,7 @@ static void agent_free(struct agent *agent)
 		doors_close(agent, kind);
 	for (size_t i = 0; i < agent->worker_count; i++)
 		worker_stop(agent->workers[i]);
+	agent_revocation_stop(agent);
 	mailbox_free(agent->box);
 	for (size_t i = 0; i < agent->worker_count; i++)
 		worker_free(agent->workers[i]);
@@ -181,7 +182,8 @@ static bool start(struct agent *agent, struct setup *setup, struct diag_list *di
 		return false;
 	}
 	agent->doors = opened;
-	return start_workers(agent, setup) && start_fronts(agent);
+	return agent_revocation_start(agent, setup->snapshot) && start_workers(agent, setup) &&
+	       start_fronts(agent);
 }
 
 static int serve(struct agent *agent)

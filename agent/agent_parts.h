@@ -8,6 +8,7 @@
 #include "front/control.h"
 #include "io/listener.h"
 #include "setup.h"
+#include "svc/revoker.h"
 #include "worker.h"
 
 /*
@@ -23,6 +24,9 @@ struct agent {
 	struct mailbox *box;
 	struct upkeep *upkeep;
 	struct record *record;
+	struct revoker *revoker;
+	struct revoker_port *revoker_port;
+	struct revocation *revocation; /* the present one, for status and metrics */
 	struct chaincache *chains;
 	struct inflight inflight;
 	struct worker **workers;
@@ -118,6 +122,18 @@ void agent_keep_remarks(struct agent *agent, const struct diag_list *diag);
 
 /* Faults to the log, each by its severity; lints are left out. */
 void agent_log_faults(const struct diag_list *diag);
+
+/* agent_revocation.c */
+
+/* Starts the revoker and has it read the files that the configuration names. False: the reason is logged. */
+bool agent_revocation_start(struct agent *agent, const struct snapshot *snapshot) MUST_USE;
+
+/* Lists of this configuration's authorities count from now on; done(arg) comes on another thread, when
+ * its files were read and every loop knows what came of it. */
+void agent_revocation_use(struct agent *agent, const struct snapshot *snapshot, void (*done)(void *arg),
+			  void *arg);
+
+void agent_revocation_stop(struct agent *agent);
 
 /* agent_drain.c */
 

@@ -15,8 +15,8 @@
 
 /*
  * One reading of the configuration: built on upkeep, then, back on the main
- * loop, its listeners opened, the loops switched one by one, and when the last
- * of them has, whoever asked is told.
+ * loop, its listeners opened, its files of lists read, the loops switched one by
+ * one, and when the last of them has, whoever asked is told.
  */
 struct reload {
 	struct job job;
@@ -214,6 +214,22 @@ static void switch_loops(struct reload *reload)
 	}
 }
 
+/* The files that it names were read: from the next request on the loops decide by it. */
+static void deliver_lists(struct mail *mail, void *home)
+{
+	(void)home;
+	switch_loops((struct reload *)((char *)mail - offsetof(struct reload, mail)));
+}
+
+/* On the revoker's thread. */
+static void on_lists(void *arg)
+{
+	struct reload *reload = arg;
+
+	reload->mail.deliver = deliver_lists;
+	mailbox_post(reload->agent->box, &reload->mail);
+}
+
 static void deliver_built(struct mail *mail, void *home)
 {
 	struct reload *reload = (struct reload *)((char *)mail - offsetof(struct reload, mail));
@@ -232,7 +248,7 @@ static void deliver_built(struct mail *mail, void *home)
 		fail(reload);
 		return;
 	}
-	switch_loops(reload);
+	agent_revocation_use(agent, reload->setup->snapshot, on_lists, reload);
 }
 
 static void use(struct agent *agent, struct reload *reload)

@@ -20,6 +20,8 @@ struct worker {
 	struct engine *engine;
 	struct spoe_server *server;
 	struct record_queue *records;
+	struct revoker_port *revoker;
+	struct revocation *revocation; /* what came before the engine was there; one count */
 	struct loop_timer *turn; /* calls of workers go on after a look at the sockets */
 	_Atomic unsigned connections;
 	_Atomic bool tell_room;
@@ -102,6 +104,16 @@ static void on_drained(struct mail *mail, void *home)
 	worker->env.drained(home);
 }
 
+static void on_revocation(void *arg, struct revocation *state)
+{
+	struct worker *worker = arg;
+
+	if (worker->engine)
+		engine_revocation(worker->engine, revocation_ref(state));
+	else
+		worker->revocation = revocation_ref(state);
+}
+
 static void *work(void *arg)
 {
 	struct worker *worker = arg;
@@ -117,6 +129,7 @@ static struct engine *make_engine(struct worker *worker, struct snapshot *snapsh
 		.mono_ns = clock_mono_ns, .wall_s = clock_wall_s, .wall_ns = clock_wall_ns,
 		.policy = &policy_lua_ops,
 		.chains = worker->env.chains, .inflight = worker->env.inflight,
+		.revocation = &revoker_ops, .revocation_arg = worker->revoker,
 		.record = record, .retire = retired, .wake = wake, .arg = worker, .loops = worker->env.loops,
 	};
 
@@ -142,7 +155,9 @@ struct worker *worker_new(const struct worker_env *env, unsigned index, struct s
 	}
 	worker->box = mailbox_new(worker->loop, worker);
 	worker->turn = loop_timer_new(worker->loop, on_turn, worker);
+	worker->revoker = revoker_port_new(env->revoker, worker->loop, on_revocation, worker);
 	worker->engine = make_engine(worker, snapshot, policies);
+	engine_revocation(worker->engine, worker->revocation);
 	worker->server = spoe_server_new(worker->loop, worker->engine);
 	spoe_server_on_closed(worker->server, on_closed, worker);
 	snprintf(name, sizeof(name), "loop/%u", index);
@@ -248,6 +263,8 @@ void worker_stop(struct worker *worker)
 	mailbox_free(worker->box);
 	spoe_server_free(worker->server);
 	engine_free(worker->engine);
+	worker->engine = NULL;
+	revoker_port_free(worker->revoker);
 	loop_timer_free(worker->turn);
 	loop_free(worker->loop);
 }

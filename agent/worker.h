@@ -6,6 +6,7 @@
 #include "front/spoe_conn.h"
 #include "io/mailbox.h"
 #include "record.h"
+#include "svc/revoker.h"
 #include "upkeep.h"
 
 /*
@@ -21,6 +22,7 @@ struct worker_env {
 	struct inflight *inflight;
 	struct record *record;
 	struct upkeep *upkeep;
+	struct revoker *revoker;
 	struct mailbox *home; /* the main loop's; deliver gets its arg */
 	unsigned loops;
 	/* On the main loop, with the mailbox's arg. */
