@@ -30,6 +30,8 @@ void *mem_grow(void *ptr, size_t n)
 
 void mem_zero(void *ptr, size_t n)
 {
+	/* Once the whole program is optimised, the size would be known here again. */
+	__asm__ volatile("" : "+r"(n));
 	memset(ptr, 0, n);
 }
 

@@ -13,10 +13,14 @@ static bool is_host_byte(uint8_t c)
 /* What a byte is to a host or a path that is canonical already: most are, and cost a look at each byte. */
 #define PLAIN_HOST 1u
 #define PLAIN_PATH 2u
+#define PLAIN_DOT 4u
+#define PLAIN_SLASH 8u
+#define BOTH (PLAIN_HOST | PLAIN_PATH)
 static const uint8_t plain[256] = {
-	['-'] = 3, ['.'] = 3, ['_'] = 3, ['0' ... '9'] = 3, ['a' ... 'z'] = 3,
-	['!' ... '$'] = 2, ['&' ... ','] = 2, ['/'] = 2, [':' ... '['] = 2, [']' ... '^'] = 2,
-	['`'] = 2, ['{' ... '~'] = 2,
+	['-'] = BOTH, ['_'] = BOTH, ['0' ... '9'] = BOTH, ['a' ... 'z'] = BOTH,
+	['.'] = BOTH | PLAIN_DOT, ['/'] = PLAIN_PATH | PLAIN_SLASH,
+	['!' ... '$'] = PLAIN_PATH, ['&' ... ','] = PLAIN_PATH, [':' ... '['] = PLAIN_PATH,
+	[']' ... '^'] = PLAIN_PATH, ['`'] = PLAIN_PATH, ['{' ... '~'] = PLAIN_PATH,
 };
 
 static bool is_hex(uint8_t c)
@@ -75,16 +79,16 @@ static enum err split_port(struct slice raw, struct slice *host)
 /* Lower case, no port, no empty label. */
 static bool is_plain_host(struct slice raw)
 {
-	unsigned both = PLAIN_HOST;
-	uint8_t before = '.';
-	bool empty = raw.len == 0 || raw.len > HOST_MAX;
+	unsigned all = PLAIN_HOST, before = PLAIN_DOT, empty_label = 0;
 
 	for (size_t i = 0; i < raw.len; i++) {
-		both &= plain[raw.ptr[i]];
-		empty |= raw.ptr[i] == '.' && before == '.';
-		before = raw.ptr[i];
+		unsigned kind = plain[raw.ptr[i]];
+
+		all &= kind;
+		empty_label |= kind & before;
+		before = kind & PLAIN_DOT;
 	}
-	return both && !empty && before != '.';
+	return all && !empty_label && !before && raw.len <= HOST_MAX;
 }
 
 enum err canon_host(struct arena *arena, struct slice raw, struct slice *out)
@@ -136,14 +140,16 @@ static unsigned hex_digit(uint8_t c)
 /* No escape, no "\", no "//", no segment that begins with a dot. */
 static bool is_plain_path(struct slice raw)
 {
-	unsigned both = PLAIN_PATH;
-	bool twice = false;
+	unsigned all = PLAIN_PATH, after_slash = 0, special = 0;
 
-	for (size_t i = 0; i < raw.len; i++)
-		both &= plain[raw.ptr[i]];
-	for (size_t i = 1; i < raw.len; i++)
-		twice |= raw.ptr[i - 1] == '/' && (raw.ptr[i] == '/' || raw.ptr[i] == '.');
-	return both && !twice;
+	for (size_t i = 0; i < raw.len; i++) {
+		unsigned kind = plain[raw.ptr[i]];
+
+		all &= kind;
+		special |= kind & after_slash;
+		after_slash = kind & PLAIN_SLASH ? PLAIN_SLASH | PLAIN_DOT : 0;
+	}
+	return all && !special;
 }
 
 /* Decodes what may be decoded, refuses what hides a separator; out has room for raw.len bytes. */

@@ -147,7 +147,7 @@ static struct buf make_frames(const struct certs *ca)
 	return frames;
 }
 
-static __attribute__((noinline)) void run(struct spoe_session *session, struct slice frames, unsigned verdicts)
+static __attribute__((noinline)) void measure(struct spoe_session *session, struct slice frames, unsigned verdicts)
 {
 	int64_t best = INT64_MAX;
 
@@ -193,7 +193,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "not allowed: %s\n", peer_text(&ack, "reason"));
 		return 2;
 	}
-	run(session, buf_slice(&frames), argc > 1 ? (unsigned)atoi(argv[1]) : 1000000);
+	measure(session, buf_slice(&frames), argc > 1 ? (unsigned)atoi(argv[1]) : 1000000);
 	spoe_free(session);
 	spoe_shared_fini(&shared);
 	engine_free(shared.engine);
