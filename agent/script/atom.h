@@ -39,7 +39,7 @@ struct atoms {
 /* Interns the names; may raise. */
 void atoms_init(struct atoms *atoms, lua_State *L);
 
-/* The number of a name, by the address that lua_tostring gives; ATOM_NONE for other strings. */
+/* The number of a name, by the address that lua_tostring gives; ATOM_NONE for others, NULL too. */
 static inline enum atom atom_of(const struct atoms *atoms, const char *name)
 {
 	uintptr_t at = (uintptr_t)name;

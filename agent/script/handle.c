@@ -29,7 +29,7 @@ static struct task *task_of(lua_State *L, uint64_t bits)
 {
 	struct task *task = state_of(L)->current;
 
-	if (!task || bits >> 10 != (task->generation << 12 | task->slot))
+	if (__builtin_expect(!task || bits >> 10 != (task->generation << 12 | task->slot), 0))
 		luaL_error(L, "this %s belongs to another request; do not keep it beyond its own",
 			   handle_name((enum handle_kind)(bits & 15)));
 	return task;
@@ -61,13 +61,14 @@ static int on_index(lua_State *L)
 	};
 	uint64_t bits = bits_at(L, 1);
 	enum handle_kind kind = (enum handle_kind)(bits & 15);
-	enum atom key = ATOM_NONE;
+	struct task *task;
 
 	if (kind == HANDLE_NULL || kind >= HANDLE_COUNT)
 		return luaL_error(L, "attempt to index json.null");
-	if (lua_type(L, 2) == LUA_TSTRING)
-		key = atom_of(&state_of(L)->atoms, lua_tostring(L, 2));
-	return indexes[kind](L, task_of(L, bits), bits >> 4 & (TASK_OBJECTS - 1), key);
+	task = task_of(L, bits);
+	/* A number becomes a text here, and no atom is one. */
+	return indexes[kind](L, task, bits >> 4 & (TASK_OBJECTS - 1),
+			     atom_of(&task->state->atoms, lua_tostring(L, 2)));
 }
 
 static int on_newindex(lua_State *L)

@@ -167,14 +167,11 @@ static int push_fact(lua_State *L, struct task *task, enum fact fact)
 	return 1;
 }
 
-int client_auth_index(lua_State *L, struct task *task, unsigned object, enum atom key)
+static int unknown_property(lua_State *L)
 {
 	const char *names[FACT_COUNT + 1] = { NULL };
 	const char *word, *nearest;
 
-	(void)object;
-	if (key >= ATOM_FACT)
-		return push_fact(L, task, (enum fact)(key - ATOM_FACT));
 	for (enum fact fact = 0; fact < FACT_COUNT; fact++)
 		names[fact] = fact_info(fact)->property;
 	word = luaL_tolstring(L, 2, NULL);
@@ -183,6 +180,12 @@ int client_auth_index(lua_State *L, struct task *task, unsigned object, enum ato
 		return luaL_error(L, "tlsClientAuth has no property \"%s\"; did you mean \"%s\"?", word,
 				  nearest);
 	return luaL_error(L, "tlsClientAuth has no property \"%s\"", word);
+}
+
+int client_auth_index(lua_State *L, struct task *task, unsigned object, enum atom key)
+{
+	(void)object;
+	return key >= ATOM_FACT ? push_fact(L, task, (enum fact)(key - ATOM_FACT)) : unknown_property(L);
 }
 
 int client_auth_pairs(lua_State *L, struct task *task)

@@ -29,21 +29,32 @@ static void forget(struct object *object, struct slice name)
 	object->edits_tail = at;
 }
 
+static size_t varstr_size(struct slice s)
+{
+	return varint_size(s.len) + s.len;
+}
+
+/* The pair is encoded once, behind its edit, where the value then stands too. */
 static enum err add(struct object *object, struct arena *arena, struct edit edit)
 {
 	struct edit *item;
-	uint8_t *bytes;
+	struct buf b;
 
 	if (object->edit_count == OBJECT_EDITS_MAX)
 		return ERR_LIMIT;
-	item = arena_take(arena, sizeof(*item) + edit.value.len);
+	edit.head = varstr_size(edit.name);
+	edit.whole = edit.head + (edit.adds ? varstr_size(edit.value) : 0);
+	item = arena_take(arena, sizeof(*item) + edit.whole);
 	if (!item)
 		return ERR_MEMORY;
-	bytes = (uint8_t *)(item + 1);
-	if (edit.value.len)
-		memcpy(bytes, edit.value.ptr, edit.value.len);
-	edit.value.ptr = bytes;
+	b = buf_fixed(item + 1, edit.whole);
+	buf_varstr(&b, edit.name);
+	if (edit.adds) {
+		buf_varstr(&b, edit.value);
+		edit.value.ptr = b.ptr + edit.whole - edit.value.len;
+	}
 	*item = edit;
+	item->next = NULL;
 	*object->edits_tail = item;
 	object->edits_tail = &item->next;
 	object->edit_count++;
@@ -95,39 +106,36 @@ struct slice object_value(const struct object *object, struct slice name)
 	return SLICE_EMPTY;
 }
 
-static size_t varstr_size(struct slice s)
+static uint8_t *copy(uint8_t *at, const struct edit *edit, size_t len)
 {
-	return varint_size(s.len) + s.len;
+	memcpy(at, edit + 1, len);
+	return at + len;
 }
 
 enum err object_blocks(const struct object *object, struct arena *arena, struct slice *del,
 		       struct slice *set)
 {
 	size_t del_size = 0, set_size = 0;
-	struct buf del_buf, set_buf;
-	uint8_t *room;
+	uint8_t *del_at, *set_at;
 
 	*del = *set = SLICE_EMPTY;
 	if (!object->edits)
 		return ERR_OK;
 	for (const struct edit *edit = object->edits; edit; edit = edit->next) {
-		del_size += edit->removes ? varstr_size(edit->name) : 0;
-		set_size += edit->adds ? varstr_size(edit->name) + varstr_size(edit->value) : 0;
+		del_size += edit->removes ? edit->head : 0;
+		set_size += edit->adds ? edit->whole : 0;
 	}
-	room = arena_take(arena, del_size + set_size);
-	if (!room)
+	del_at = arena_take(arena, del_size + set_size);
+	if (!del_at)
 		return ERR_MEMORY;
-	del_buf = buf_fixed(room, del_size);
-	set_buf = buf_fixed(room + del_size, set_size);
+	set_at = del_at + del_size;
+	*del = slice_of(del_at, del_size);
+	*set = slice_of(set_at, set_size);
 	for (const struct edit *edit = object->edits; edit; edit = edit->next) {
 		if (edit->removes)
-			buf_varstr(&del_buf, edit->name);
-		if (edit->adds) {
-			buf_varstr(&set_buf, edit->name);
-			buf_varstr(&set_buf, edit->value);
-		}
+			del_at = copy(del_at, edit, edit->head);
+		if (edit->adds)
+			set_at = copy(set_at, edit, edit->whole);
 	}
-	*del = buf_slice(&del_buf);
-	*set = buf_slice(&set_buf);
 	return ERR_OK;
 }

@@ -22,8 +22,9 @@ enum object_type {
 struct edit {
 	struct edit *next;
 	struct slice name, value;
-	bool removes; /* what was there before goes */
-	bool adds;    /* value counts */
+	bool removes;	    /* what was there before goes */
+	bool adds;	    /* value counts */
+	size_t head, whole; /* of the bytes behind the edit: encoded name, encoded pair */
 };
 
 struct object {
