@@ -49,19 +49,19 @@
 ---@field this_update integer|nil epoch seconds
 ---@field next_update integer|nil
 
----What Cloudflare lacks.
+---What Cloudflare lacks. What there is not is nil: nearly all of it without a certificate.
 ---@class Tls
 ---@field san San
----@field spiffe_id string
+---@field spiffe_id string|nil
 ---@field eku string[]
----@field spki_sha256 string
----@field key_type string
----@field key_bits integer
----@field not_before integer epoch seconds
----@field not_after integer
+---@field spki_sha256 string|nil
+---@field key_type string|nil
+---@field key_bits integer|nil
+---@field not_before integer|nil epoch seconds
+---@field not_after integer|nil
 ---@field verify_error integer OpenSSL's X509_V_ERR number, 0 when the certificate verified
 ---@field reason string
----@field authority string name of the authority that it chains to
+---@field authority string|nil name of the authority that it chains to
 ---@field revocation RevocationFacts
 
 ---@class Headers
@@ -89,7 +89,7 @@ function Headers:has(name) end
 ---@field headers Headers
 ---@field cf Cf
 ---@field tls Tls
----@field args table<string, any> arguments that the proxy sent under other names
+---@field args table<string, any> every argument that the proxy sent, by name; reading one that it did not send denies `bad_request`
 Request = {}
 ---A copy whose headers can be changed on the way to the origin.
 ---@param request Request
@@ -102,6 +102,8 @@ function Request.new(request) end
 
 ---@class Response
 ---@field status integer
+---@field ok boolean
+---@field body string|nil
 ---@field headers Headers
 Response = {}
 ---@param body? string
@@ -112,6 +114,10 @@ function Response.new(body, init) end
 ---@param status? integer
 ---@return Response
 function Response.redirect(url, status) end
+---@param value any as json.encode takes it
+---@param init? ResponseInit
+---@return Response
+function Response.json(value, init) end
 
 ---Goes on to the origin. The response stands for the origin's: its headers can be set and deleted, its status
 ---and body are not known yet.
@@ -119,15 +125,33 @@ function Response.redirect(url, status) end
 ---@return Response
 function fetch(request) end
 
+---@class SearchParams
+local SearchParams = {}
+---@param name string
+---@return string|nil
+function SearchParams:get(name) end
+---@param name string
+---@return string[]
+function SearchParams:getAll(name) end
+---@param name string
+---@return boolean
+function SearchParams:has(name) end
+
 ---@class URL
 ---@field href string
+---@field origin string
 ---@field protocol string
+---@field username string
+---@field password string
 ---@field host string
 ---@field hostname string
 ---@field port string
 ---@field pathname string
----@field search string
+---@field search string with its "?"
+---@field hash string with its "#"
+---@field searchParams SearchParams
 URL = {}
+---An absolute URL; another text is an error.
 ---@param text string
 ---@return URL
 function URL.new(text) end
@@ -154,6 +178,7 @@ function crypto.digest(algorithm, data) end
 ---@return boolean
 function crypto.timingSafeEqual(a, b) end
 
+---base64, hex, json and msgpack raise an error for what they cannot read.
 base64 = {}
 ---@param data string
 ---@return string
@@ -171,6 +196,12 @@ function hex.encode(data) end
 function hex.decode(text) end
 
 json = {}
+---JSON's null, which a table can hold.
+json.null = nil
+---Marks a table as a list: an empty one is an object otherwise.
+---@param t table
+---@return table
+function json.array(t) end
 ---@param value any
 ---@return string
 function json.encode(value) end
