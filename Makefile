@@ -141,7 +141,7 @@ install: $(PROGRAM) $(DOCUMENTS) ## install the agent, man pages, examples and H
 
 demo: ## show it: PKI, agent, HAProxy, origin, requests being decided (DEMO_ONCE=1: then exit)
 	@sh tests/env/deps.sh
-	@$(MAKE) --no-print-directory BUILD=$(BUILD) all >/dev/null
+	@$(MAKE) --no-print-directory -j"$$(nproc)" BUILD=$(BUILD) all >/dev/null
 	@BUILD=$(BUILD) $(PYTHON) tests/env/demo.py
 
 clean: ## remove what was built
