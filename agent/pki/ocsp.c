@@ -32,16 +32,21 @@ static OCSP_CERTID *certid(const EVP_MD *md, X509 *issuer, const ASN1_INTEGER *s
 				X509_get0_pubkey_bitstr(issuer), serial);
 }
 
-/* The nonce is an OCTET STRING inside the extension's own (RFC 9654 2.1); OpenSSL 3.0 writes 16 octets of its own. */
+/* The nonce is an OCTET STRING inside the extension's own (RFC 9654 2.1). OpenSSL 3.0 would make one of 16
+ * octets, and writes what is given to it as it is. */
 static bool add_nonce(OCSP_REQUEST *request, struct slice nonce)
 {
 	ASN1_OCTET_STRING *value;
+	uint8_t inner[2 + OCSP_NONCE] = { V_ASN1_OCTET_STRING, OCSP_NONCE };
 	bool good;
 
 	if (nonce.len == 0)
 		return true;
+	if (nonce.len != OCSP_NONCE)
+		return false;
+	memcpy(inner + 2, nonce.ptr, OCSP_NONCE);
 	value = ASN1_OCTET_STRING_new();
-	good = value && ASN1_OCTET_STRING_set(value, nonce.ptr, (int)nonce.len) &&
+	good = value && ASN1_OCTET_STRING_set(value, inner, (int)sizeof(inner)) &&
 	       OCSP_REQUEST_add1_ext_i2d(request, NID_id_pkix_OCSP_Nonce, value, 0,
 					 X509V3_ADD_APPEND) == 1;
 	ASN1_OCTET_STRING_free(value);
