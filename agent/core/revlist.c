@@ -129,7 +129,12 @@ static void describe(struct revlist *list, const struct crl *full, const struct 
 	size_t at = 0;
 
 	list->this_update = latest->this_update;
+	/* Past the delta's end the full list still answers, and what the delta revoked stays so. */
 	list->next_update = latest->next_update;
+	if (full->next_update == 0 || latest->next_update == 0)
+		list->next_update = full->next_update;
+	else if (full->next_update > latest->next_update)
+		list->next_update = full->next_update;
 	list->number = latest->number;
 	list->storage_len = scope->names.len + scope->relative.len + full->issuer.len;
 	list->storage = mem_new(list->storage_len);

@@ -105,6 +105,25 @@ static void test_lookup(void **state)
 	revlist_unref(list);
 }
 
+static void test_the_later_end_counts(void **state)
+{
+	struct fixture *f = *state;
+	struct crls_spec full = { .issuer = f->ca, .number = "05" };
+	struct crls_spec delta = { .issuer = f->ca, .number = "06", .base = "05", .next_update = CERTS_NOW + 60 };
+	struct revlist_info info;
+	struct revlist *list;
+
+	assert_int_equal(build(f, &full, &delta, &list), ERR_OK);
+	revlist_info(list, &info);
+	assert_int_equal(info.next_update, CERTS_NOW + 3600);
+	revlist_unref(list);
+	full.next_update = CERTS_NOW + 30;
+	assert_int_equal(build(f, &full, &delta, &list), ERR_OK);
+	revlist_info(list, &info);
+	assert_int_equal(info.next_update, CERTS_NOW + 60);
+	revlist_unref(list);
+}
+
 static void test_bad_entry_spoils_the_list(void **state)
 {
 	struct fixture *f = *state;
@@ -206,6 +225,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_the_later_end_counts),
 		cmocka_unit_test(test_bad_entry_spoils_the_list),
 		cmocka_unit_test(test_delta),
 		cmocka_unit_test(test_indirect),
