@@ -304,6 +304,26 @@ static void a_spoiled_copy_counts_for_nothing(void **state)
 	assert_non_null(source(rig, SOURCE_FILE, path)->error);
 }
 
+static void a_disk_that_takes_nothing_stops_nobody(void **state)
+{
+	struct rig *rig = *state;
+	const char *path = path_of(rig, "a.crl");
+	struct expectation want = { rig, SOURCE_FILE, path, "\x01", NULL };
+	struct revoker_stats stats;
+	char command[256];
+
+	stop(rig);
+	snprintf(command, sizeof(command), "rm -r %s/lists; touch %s/lists", rig->state_folder, rig->state_folder);
+	assert_int_equal(system(command), 0);
+	start(rig);
+	put_list(rig, rig->folder, "a.crl", (struct list_spec){ .number = "05" });
+	configure_with(rig, path, false, false);
+	assert_true(is_revoked(&want));
+	assert_null(source(rig, SOURCE_FILE, path)->error);
+	revoker_stats(rig->revoker, &stats);
+	assert_int_equal(stats.keep_failures, 1);
+}
+
 static void fetches_and_refreshes_urls(void **state)
 {
 	struct rig *rig = *state;
@@ -478,6 +498,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(keeps_the_old_list_when_the_new_is_bad, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_start_finds_what_was_good, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_spoiled_copy_counts_for_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_disk_that_takes_nothing_stops_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(fetches_and_refreshes_urls, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_url_that_may_not_be_asked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_point_makes_its_first_request_wait, set_up, tear_down),
