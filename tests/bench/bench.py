@@ -24,7 +24,7 @@ SPOP_ROWS = [(8, 64, 1.2, None), (64, 16, 1.5, None), (64, 1, None, 1.0), (1, 1,
 # The engine of HAProxy 3.1 and newer must never have 16 kB unread, so its answers leave in small writes.
 NEW_ENGINE_ROW = (8, 16)
 MODES = {"full": {"rounds": 5, "seconds": 2.0, "pairs": 15, "scale": (10000, 100000)},
-         "quick": {"rounds": 1, "seconds": 0.7, "pairs": 3, "scale": (10000, 100000)},
+         "quick": {"rounds": 2, "seconds": 0.4, "pairs": 3, "scale": (10000, 100000)},
          "smoke": {"rounds": 1, "seconds": 0.3, "pairs": 1, "scale": (200, 2000)}}
 # How far above its aim a --smoke run may be: it must also pass on a busy machine, and in a sanitizer's company.
 SMOKE_SLACK = 10
