@@ -73,7 +73,7 @@ static json_t *count(uint64_t n)
 	return json_integer((json_int_t)n);
 }
 
-json_t *agent_status(const struct agent *agent)
+json_t *agent_status(const struct agent *agent, bool lists)
 {
 	const struct config *config = snapshot_config(agent->snapshot);
 	json_t *status = json_object();
@@ -95,6 +95,9 @@ json_t *agent_status(const struct agent *agent)
 							 "failed", (json_int_t)agent->failed_reloads));
 	json_object_set_new(status, "listeners", listeners(agent));
 	json_object_set(status, "warnings", agent->remarks);
+	json_object_set_new(status, "expiry", agent_expiries(agent));
+	if (lists)
+		json_object_set_new(status, "lists", agent_lists(agent));
 	return status;
 }
 
@@ -102,8 +105,9 @@ static bool is_ready(void *arg, const char **why)
 {
 	const struct agent *agent = arg;
 
-	*why = agent->draining ? "draining" : NULL;
-	return !agent->draining;
+	*why = agent->draining ? "draining" :
+	       revocation_is_ready(agent) ? NULL : "revocation lists are being loaded";
+	return !*why;
 }
 
 static void write_gauge(struct buf *out, const char *name, const char *help)
@@ -198,6 +202,7 @@ static void write_metrics(void *arg, struct buf *out)
 	write_loops(agent, out);
 	write_authorities(agent, out);
 	metrics_write(out, metrics, agent->worker_count);
+	agent_lists_metrics(agent, out);
 	spoe_stats_write(out, stats, agent->worker_count);
 	buf_str(out, "# EOF\n");
 	free(metrics);

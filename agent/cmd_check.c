@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "config_load.h"
 #include "haproxy_check.h"
+#include "lists_offline.h"
 #include "script/policy_lua.h"
 #include "setup.h"
 
@@ -73,8 +74,10 @@ int cmd_check(int argc, char **argv)
 		return code;
 	path = o.config ? o.config : CONFIG_DEFAULT_PATH;
 	/* What is wrong is in diag, and that decides. */
-	if (setup_new(path, NULL, 1, &diag, &setup) == ERR_OK)
+	if (setup_new(path, NULL, 1, &diag, &setup) == ERR_OK) {
 		lint(setup->snapshot, &diag);
+		revocation_unref(lists_offline(setup->snapshot, clock_wall_s(), &diag));
+	}
 	if (o.haproxy)
 		haproxy_check(o.haproxy, setup ? setup->snapshot : NULL, &diag);
 	setup_free(setup);

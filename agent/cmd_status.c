@@ -10,20 +10,21 @@
 
 struct options {
 	struct control_target target;
-	bool json;
+	bool json, lists;
 };
 
 static int parse(struct options *o, int argc, char **argv)
 {
 	const struct cli_option rows[] = {
 		CONTROL_TARGET_OPTIONS(&o->target),
+		{ "lists", 0, NULL, "also each source of revocation", &o->lists, NULL, NULL },
 		{ "json", 0, NULL, "print one JSON object", &o->json, NULL, NULL },
 		{ 0 },
 	};
 	const struct cli_command command = {
 		"status", "",
 		"Tells what the running agent says of itself: configuration in use, listeners with\n"
-		"their real ports, connections, decisions, reloads.",
+		"their real ports, connections, decisions, reloads, what expires first.",
 		rows,
 	};
 
@@ -69,6 +70,62 @@ static void print_lists(const json_t *status)
 	}
 }
 
+static const char *stamp(const json_t *object, const char *key, char *storage, size_t size)
+{
+	time_t seconds = (time_t)number(object, key);
+	struct tm tm;
+
+	if (!seconds || !gmtime_r(&seconds, &tm) || !strftime(storage, size, "%Y-%m-%dT%H:%M:%SZ", &tm))
+		return "-";
+	return storage;
+}
+
+static void print_expiry(const json_t *status)
+{
+	const json_t *expiry = json_object_get(status, "expiry"), *item, *leafs;
+	const char *name;
+	char date[32];
+
+	item = json_object_get(expiry, "authority");
+	if (json_is_object(item))
+		printf("%-14sauthority %s, %s\n", "expires first", text(item, "authority"),
+		       stamp(item, "expires", date, sizeof(date)));
+	item = json_object_get(expiry, "list");
+	if (json_is_object(item))
+		printf("%-14slist %s of %s, %s\n", "", text(item, "source"), text(item, "authority"),
+		       stamp(item, "expires", date, sizeof(date)));
+	leafs = json_object_get(expiry, "certificates");
+	for (void *at = json_object_iter((json_t *)(uintptr_t)leafs); at;
+	     at = json_object_iter_next((json_t *)(uintptr_t)leafs, at)) {
+		name = json_object_iter_key(at);
+		printf("%-14sa certificate of %s, %s\n", "", name, stamp(leafs, name, date, sizeof(date)));
+	}
+}
+
+static void print_sources(const json_t *status)
+{
+	const json_t *item;
+	char date[32];
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "lists"), i, item) {
+		printf("\n%s %s of %s\n", text(item, "kind"), text(item, "source"), text(item, "authority"));
+		printf("  %-12s%lld%s%s\n", "entries", number(item, "entries"),
+		       number(item, "lists") && !json_is_true(json_object_get(item, "verified")) ?
+			       ", not verified" : "",
+		       json_is_true(json_object_get(item, "stale")) ? ", out of date" : "");
+		printf("  %-12s%s\n", "number", text(item, "number")[0] ? text(item, "number") : "-");
+		printf("  %-12s%s\n", "this update", stamp(item, "this_update", date, sizeof(date)));
+		printf("  %-12s%s\n", "next update", stamp(item, "next_update", date, sizeof(date)));
+		printf("  %-12s%s\n", "last try", stamp(item, "last_try", date, sizeof(date)));
+		printf("  %-12s%s\n", "last good", stamp(item, "last_good", date, sizeof(date)));
+		if (json_is_integer(json_object_get(item, "age")))
+			printf("  %-12s%lld s\n", "age", number(item, "age"));
+		if (text(item, "error")[0])
+			printf("  %-12s%s\n", "last error", text(item, "error"));
+	}
+}
+
 static void print_status(const json_t *status)
 {
 	const json_t *decisions = json_object_get(status, "decisions");
@@ -89,6 +146,8 @@ static void print_status(const json_t *status)
 	printf("%-14s%lld, and %lld refused\n", "reloads", number(reloads, "succeeded"),
 	       number(reloads, "failed"));
 	print_lists(status);
+	print_expiry(status);
+	print_sources(status);
 }
 
 int cmd_status(int argc, char **argv)
@@ -99,7 +158,7 @@ int cmd_status(int argc, char **argv)
 
 	if (code != CLI_GO_ON)
 		return code;
-	answer = control_target_ask("status", &o.target, json_pack("{s:s}", "command", "status"),
+	answer = control_target_ask("status", &o.target, json_pack("{s:s, s:b}", "command", "status", "lists", o.lists),
 				    PATIENCE_SECONDS);
 	if (!answer)
 		return EXIT_FAULT;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "core/engine.h"
+#include "lists_offline.h"
 #include "script/policy_lua.h"
 
 #define ARENA_MAX (16 * 1024 * 1024)
@@ -125,6 +126,7 @@ json_t *eval_run(struct setup *setup, const struct eval_input *input, bool trace
 	fixed_now = input->at;
 	engine = engine_new(&env, snapshot_ref(setup->snapshot), setup->policies[0]);
 	setup->policies[0] = NULL;
+	engine_revocation(engine, lists_offline(setup->snapshot, input->at, NULL));
 	object = decide(engine, input, trace);
 	engine_free(engine);
 	chaincache_free(chains);

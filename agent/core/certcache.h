@@ -50,6 +50,7 @@ struct cert_entry {
 	uint64_t state;		     /* revocation_number() of what was looked at */
 	int64_t from, until;	     /* all of it holds while from <= now < until */
 	uint64_t chains;	     /* chaincache_number() when a chain was looked up */
+	int64_t seen_hour;	     /* radar_hour() of when the radar was told */
 	void *storage;
 };
 

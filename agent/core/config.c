@@ -2,6 +2,7 @@
 #include "core/config.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 static void free_listen(struct listen_entry *entries, size_t count)
 {
@@ -36,8 +37,7 @@ static void free_revocation(struct revocation_conf *revocation)
 
 bool crl_is_url(const char *crl)
 {
-	return slice_starts(slice_str(crl), SLICE_LIT("http://")) ||
-	       slice_starts(slice_str(crl), SLICE_LIT("https://"));
+	return strncasecmp(crl, "http://", 7) == 0 || strncasecmp(crl, "https://", 8) == 0;
 }
 
 static void free_authorities(struct config *config)

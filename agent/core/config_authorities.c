@@ -138,3 +138,63 @@ void config_read_deny(struct config_build *build, const struct config_at *at, si
 		read_deny_entry(build, &item, &authority->revocation);
 	}
 }
+
+#define URL_MAX 2048
+
+static bool is_url_text(struct slice text)
+{
+	size_t host = slice_find(text, ':') + 3;
+
+	for (size_t i = 0; i < text.len; i++)
+		if (text.ptr[i] <= 0x20 || text.ptr[i] >= 0x7f)
+			return false;
+	return text.len > host && text.len <= URL_MAX && text.ptr[host] != '/';
+}
+
+static bool has_scheme(struct slice text)
+{
+	size_t colon = slice_find(text, ':');
+
+	return colon > 1 && slice_starts(slice_sub(text, colon, text.len), SLICE_LIT("://"));
+}
+
+static void read_crl(struct config_build *build, const struct config_at *at,
+		     struct revocation_conf *revocation)
+{
+	struct slice text;
+	char *copy;
+
+	if (!config_is_text(build, at, &text))
+		return;
+	if (memchr(text.ptr, 0, text.len)) {
+		config_fault(build, at, NULL, "it holds a NUL");
+		return;
+	}
+	copy = mem_dup(text);
+	if (crl_is_url(copy) && is_url_text(text)) {
+		add_text(&revocation->crls, &revocation->crl_count, copy);
+		return;
+	}
+	if (has_scheme(text))
+		config_fault(build, at, "\"https://pki.example.com/partners.crl\"",
+			     "\"%.*s\" is no http or https URL", SLICE_FMT(text));
+	else
+		add_text(&revocation->crls, &revocation->crl_count, config_file_join(build->dir, copy));
+	free(copy);
+}
+
+void config_read_crls(struct config_build *build, const struct config_at *at, size_t offset,
+		      void *target)
+{
+	struct authority_conf *authority = target;
+
+	(void)offset;
+	if (!at->value || !config_is_list(build, at))
+		return;
+	for (size_t i = 0; i < at->value->table->item_count; i++) {
+		struct config_at item = { .up = at, .item = i + 1,
+					  .value = &at->value->table->items[i] };
+
+		read_crl(build, &item, &authority->revocation);
+	}
+}

@@ -79,6 +79,8 @@ void config_read_authorities(struct config_build *build, const struct config_at 
 			     void *target);
 void config_read_deny(struct config_build *build, const struct config_at *at, size_t offset,
 		      void *target);
+void config_read_crls(struct config_build *build, const struct config_at *at, size_t offset,
+		      void *target);
 void config_read_hosts(struct config_build *build, const struct config_at *at, size_t offset,
 		       void *target);
 void config_read_host_authorities(struct config_build *build, const struct config_at *at,

@@ -7,6 +7,8 @@ static const char *const require_words[] = { "verified", "none", NULL };
 static const char *const enforce_words[] = { "deny", "observe", NULL };
 static const char *const path_words[] = { "canonical", "raw", NULL };
 static const char *const detail_words[] = { "id", "reason", NULL };
+static const char *const unknown_words[] = { "deny", "allow", NULL };
+static const char *const fetch_words[] = { "any", "public", NULL };
 static const char *const level_words[] = { "off", "denials", "all", NULL };
 
 #define CONFIG(member) offsetof(struct config, member)
@@ -92,12 +94,40 @@ const struct directive config_directives[] = {
 	  .offset = AUTHORITY(intermediates), .example = "\"ca/extra.pem\"",
 	  .doc = "PEM file; they help to build chains and are not anchors." },
 	{ .path = "authorities[].revocation", .type = DIRECTIVE_SECTION,
-	  .doc = "What this authority has taken back." },
+	  .doc = "Where to learn what this authority has taken back. Asked in this order: deny, crl and "
+		 "distribution_points, ocsp; the first fresh answer decides. Without any, nothing is checked." },
+	{ .path = "authorities[].revocation.crl", .type = DIRECTIVE_LIST, .read = config_read_crls,
+	  .example = "{ \"crl/partners.crl\", \"https://pki.example.com/partners.crl\" }",
+	  .doc = "Revocation lists, PEM or DER: files, which are watched (replace them by a rename), and "
+		 "http or https URLs, which are fetched again before they end." },
+	{ .path = "authorities[].revocation.distribution_points", .type = DIRECTIVE_BOOL,
+	  .fallback = "false", .offset = AUTHORITY(revocation.points),
+	  .doc = "Also fetch the lists that certificates name which chain to this authority. The first "
+		 "request for a new one waits for it." },
+	{ .path = "authorities[].revocation.ocsp", .type = DIRECTIVE_BOOL, .fallback = "false",
+	  .offset = AUTHORITY(revocation.ocsp),
+	  .doc = "Ask the responder that a certificate names, when no list has an answer. The first "
+		 "request waits for it." },
 	{ .path = "authorities[].revocation.deny", .type = DIRECTIVE_LIST, .read = config_read_deny,
-	  .example = "{ \"936EACBE07F201DF\", \"dec:10629346\" }",
+	  .example = "{ \"936EACBE07F201DF\", \"dec:10629346\", \"file:lists/denied.txt\" }",
 	  .doc = "Certificates that are revoked: a serial in hex (colons, any case, leading zeros are "
 		 "fine; only digits are read both ways), \"dec:\" and a decimal serial, \"sha256:\", "
-		 "\"ski:\" or \"spki:\" and hex." },
+		 "\"ski:\" or \"spki:\" and hex. \"file:\" and a path is a file with such an entry a line "
+		 "(# begins a comment), which is watched." },
+	{ .path = "authorities[].revocation.when_unknown", .type = DIRECTIVE_SWITCH,
+	  .fallback = "\"deny\"", .words = unknown_words, .offset = AUTHORITY(revocation.allow),
+	  .doc = "What to do with a certificate that no source has a fresh answer for. What a list "
+		 "revokes stays denied in any case." },
+	{ .path = "authorities[].revocation.grace", .type = DIRECTIVE_SECONDS, .fallback = "0",
+	  .max = 31536000, .offset = AUTHORITY(revocation.grace_ns),
+	  .doc = "How long a list or an answer is used after its nextUpdate; it counts as stale then." },
+	{ .path = "authorities[].revocation.chain", .type = DIRECTIVE_BOOL, .fallback = "false",
+	  .offset = AUTHORITY(revocation.chain),
+	  .doc = "Whether an unknown intermediate counts like an unknown client, and OCSP is asked about "
+		 "intermediates. A revoked one always counts." },
+	{ .path = "authorities[].revocation.fetch", .type = DIRECTIVE_SWITCH, .fallback = "\"any\"",
+	  .words = fetch_words, .offset = AUTHORITY(revocation.public_only),
+	  .doc = "\"public\" never connects to private addresses. Link-local ones are never asked." },
 
 	{ .path = "hosts", .type = DIRECTIVE_MAP, .read = config_read_hosts,
 	  .example = "{ [\"api.example.com\"] = { authorities = { \"partners\" } } }",

@@ -535,6 +535,18 @@ static void count_cache(struct engine *engine)
 	atomic_store_explicit(&metrics->cache_unverified, stats.unverified, memory_order_relaxed);
 }
 
+static void note_certificate(struct engine *engine, const struct request *req)
+{
+	struct cert_entry *entry = req->cert;
+	int64_t hour = radar_hour(req->now_s);
+
+	metric_add(&engine->metrics.revocation[entry->revocation.status], 1);
+	if (!engine->env.radar || entry->seen_hour == hour)
+		return;
+	entry->seen_hour = hour;
+	radar_see(engine->env.radar, entry->authority, entry->cert->not_after, req->now_s);
+}
+
 void engine_release(struct engine *engine, struct request *req)
 {
 	int64_t took_ns = read_clock(engine) - req->started_ns;
@@ -544,7 +556,7 @@ void engine_release(struct engine *engine, struct request *req)
 		if (req->observed)
 			metric_add(&engine->metrics.observed[req->observed], 1);
 		if (req->cert && req->cert->result.error == 0)
-			metric_add(&engine->metrics.revocation[req->cert->revocation.status], 1);
+			note_certificate(engine, req);
 		count_cache(engine);
 		if (engine->env.record &&
 		    decision_wanted(req, snapshot_config(req->snapshot)->decisions_level))

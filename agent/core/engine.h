@@ -6,6 +6,7 @@
 #include "core/chaincache.h"
 #include "core/metrics.h"
 #include "core/policy.h"
+#include "core/radar.h"
 #include "core/request.h"
 #include "core/revocation.h"
 #include "core/revocation_ask.h"
@@ -40,6 +41,7 @@ struct engine_env {
 	const struct policy_ops *policy; /* NULL: no workers, a snapshot that has some cannot be used */
 	const struct revocation_ops *revocation; /* NULL: nothing can be asked for */
 	void *revocation_arg;
+	struct radar *radar;		 /* shared by all loops; NULL: none */
 	struct chaincache *chains;	 /* shared by all loops */
 	struct inflight *inflight;	 /* shared by all loops */
 	/* One decision record, a JSON object without its newline; NULL: nowhere. Must not block. */

@@ -81,4 +81,8 @@ void list_job_free(struct list_job *job);
 /* Writes bytes so that after a crash either the old or the new ones are whole. ERR_IO: errno. */
 enum err list_keep(const char *path, struct slice bytes) MUST_USE;
 
+/* Where the copy of a source's last good list is kept, inside that folder. Named by a hash, since a URL makes no
+ * file name; authority and kind are in it, because what one authority has verified is nothing to another. free() it. */
+char *list_copy_path(const char *folder, const char *authority, enum source_kind kind, const char *name);
+
 #endif

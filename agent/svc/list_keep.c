@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <xxhash.h>
+
 #include "svc/list_job.h"
 
 static bool write_all(int fd, struct slice bytes)
@@ -64,4 +66,19 @@ enum err list_keep(const char *path, struct slice bytes)
 	free(draft);
 	errno = saved;
 	return good ? ERR_OK : ERR_IO;
+}
+
+char *list_copy_path(const char *folder, const char *authority, enum source_kind kind, const char *name)
+{
+	XXH128_hash_t hash;
+	char *text = NULL, *path = NULL;
+
+	if (asprintf(&text, "%s\n%s\n%s", authority, source_kind_name(kind), name) < 0)
+		return NULL;
+	hash = XXH3_128bits(text, strlen(text));
+	if (asprintf(&path, "%s/%016llx%016llx.crl", folder, (unsigned long long)hash.high64,
+		     (unsigned long long)hash.low64) < 0)
+		path = NULL;
+	free(text);
+	return path;
 }

@@ -32,24 +32,11 @@ static void on_timer(void *arg)
 	source_due(source->authority->revoker, source);
 }
 
-/* Named by a hash, since a URL makes no file name; authority and kind are in it, because what one
- * authority has verified is nothing to another. */
 static char *copy_path(const struct revoker *revoker, const struct source *source)
 {
-	XXH128_hash_t hash;
-	char *text = NULL, *path = NULL;
-
 	if (!revoker->folder || source->kind == SOURCE_DENY)
 		return NULL;
-	if (asprintf(&text, "%s\n%s\n%s", source->authority->name, source_kind_name(source->kind),
-		     source->name) < 0)
-		return NULL;
-	hash = XXH3_128bits(text, strlen(text));
-	if (asprintf(&path, "%s/%016llx%016llx.crl", revoker->folder, (unsigned long long)hash.high64,
-		     (unsigned long long)hash.low64) < 0)
-		path = NULL;
-	free(text);
-	return path;
+	return list_copy_path(revoker->folder, source->authority->name, source->kind, source->name);
 }
 
 struct source *source_get(struct revoker *revoker, struct authority *authority, enum source_kind kind,
