@@ -65,7 +65,9 @@ static void on_call(void *arg, struct control_call *call)
 	const char *command = json_string_value(json_object_get(request, "command"));
 
 	if (strcmp(command, "status") == 0) {
-		control_answer(call, json_pack("{s:b, s:o}", "ok", 1, "status", agent_status(agent)));
+		bool lists = json_is_true(json_object_get(request, "lists"));
+
+		control_answer(call, json_pack("{s:b, s:o}", "ok", 1, "status", agent_status(agent, lists)));
 	} else if (strcmp(command, "reload") == 0) {
 		if (agent->draining)
 			refuse(call, "the agent is draining");
@@ -91,7 +93,8 @@ static bool start_workers(struct agent *agent, struct setup *setup)
 {
 	const struct worker_env env = {
 		.chains = agent->chains, .inflight = &agent->inflight, .record = agent->record,
-		.upkeep = agent->upkeep, .revoker = agent->revoker, .home = agent->box, .loops = (unsigned)setup->loops,
+		.upkeep = agent->upkeep, .revoker = agent->revoker, .radar = agent->radar,
+		.home = agent->box, .loops = (unsigned)setup->loops,
 		.switched = agent_switched, .drained = agent_drained, .room = on_room,
 	};
 
@@ -134,6 +137,7 @@ static struct agent *agent_new(const char *path, struct loop *loop, struct setup
 	agent->upkeep = upkeep_new();
 	agent->record = record_new(setup->loops);
 	agent->chains = chaincache_new(CHAINS_MAX);
+	agent->radar = radar_new();
 	return agent;
 }
 
@@ -156,6 +160,7 @@ static void agent_free(struct agent *agent)
 		loop_signal_free(agent->signals[i]);
 	loop_timer_free(agent->end_timer);
 	chaincache_free(agent->chains);
+	radar_free(agent->radar);
 	snapshot_unref(agent->snapshot);
 	json_decref(agent->remarks);
 	for (size_t i = 0; i < agent->fixed_count; i++)

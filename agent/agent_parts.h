@@ -27,6 +27,7 @@ struct agent {
 	struct revoker *revoker;
 	struct revoker_port *revoker_port;
 	struct revocation *revocation; /* the present one, for status and metrics */
+	struct radar *radar;
 	struct chaincache *chains;
 	struct inflight inflight;
 	struct worker **workers;
@@ -135,6 +136,19 @@ void agent_revocation_use(struct agent *agent, const struct snapshot *snapshot, 
 
 void agent_revocation_stop(struct agent *agent);
 
+/* Each list that the configuration names was loaded, or tried once. */
+bool agent_revocation_ready(const struct agent *agent);
+
+/* agent_lists.c: what is known, for status and metrics. */
+
+/* A row for each source. */
+json_t *agent_lists(const struct agent *agent);
+
+/* What expires first: authority, list, and client certificates by authority. */
+json_t *agent_expiries(const struct agent *agent);
+
+void agent_lists_metrics(const struct agent *agent, struct buf *out);
+
 /* agent_drain.c */
 
 /* Stops accepting, and ends once peers have gone. call: whom to tell then, or NULL. */
@@ -145,7 +159,8 @@ void agent_drained(void *home);
 
 /* agent_status.c */
 
-json_t *agent_status(const struct agent *agent);
+/* lists: with a row for each source of revocation. */
+json_t *agent_status(const struct agent *agent, bool lists);
 extern const struct admin_ops agent_admin_ops;
 
 /* agent_system.c: the system around the process. */

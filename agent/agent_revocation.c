@@ -82,3 +82,28 @@ void agent_revocation_stop(struct agent *agent)
 	revoker_free(agent->revoker);
 	revocation_unref(agent->revocation);
 }
+
+static bool was_tried(const struct agent *agent, const char *authority, enum source_kind kind,
+		      const char *name)
+{
+	return agent->revocation && revocation_find(agent->revocation, authority, kind, name);
+}
+
+bool agent_revocation_ready(const struct agent *agent)
+{
+	const struct config *config = snapshot_config(agent->snapshot);
+
+	for (size_t i = 0; i < config->authority_count; i++) {
+		const struct authority_conf *authority = &config->authorities[i];
+		const struct revocation_conf *conf = &authority->revocation;
+
+		for (size_t j = 0; j < conf->crl_count; j++)
+			if (!was_tried(agent, authority->name,
+				       crl_is_url(conf->crls[j]) ? SOURCE_URL : SOURCE_FILE, conf->crls[j]))
+				return false;
+		for (size_t j = 0; j < conf->deny_file_count; j++)
+			if (!was_tried(agent, authority->name, SOURCE_DENY, conf->deny_files[j]))
+				return false;
+	}
+	return true;
+}

@@ -106,7 +106,7 @@ static bool is_ready(void *arg, const char **why)
 	const struct agent *agent = arg;
 
 	*why = agent->draining ? "draining" :
-	       revocation_is_ready(agent) ? NULL : "revocation lists are being loaded";
+	       agent_revocation_ready(agent) ? NULL : "revocation lists are being loaded";
 	return !*why;
 }
 

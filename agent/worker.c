@@ -130,6 +130,7 @@ static struct engine *make_engine(struct worker *worker, struct snapshot *snapsh
 		.policy = &policy_lua_ops,
 		.chains = worker->env.chains, .inflight = worker->env.inflight,
 		.revocation = &revoker_ops, .revocation_arg = worker->revoker,
+		.radar = worker->env.radar,
 		.record = record, .retire = retired, .wake = wake, .arg = worker, .loops = worker->env.loops,
 	};
 

@@ -23,6 +23,7 @@ struct worker_env {
 	struct record *record;
 	struct upkeep *upkeep;
 	struct revoker *revoker;
+	struct radar *radar;
 	struct mailbox *home; /* the main loop's; deliver gets its arg */
 	unsigned loops;
 	/* On the main loop, with the mailbox's arg. */
