@@ -14,6 +14,7 @@
 
 int64_t rig_mono_ns, rig_wall_s;
 bool rig_slices;
+const struct revocation_ops *rig_revocation;
 
 static struct rig *the_rig; /* policy_ops know no more of the engine than its snapshot */
 
@@ -175,7 +176,8 @@ struct rig *rig_new(const char *config, const struct rig_file *files)
 {
 	struct rig *rig = mem_new(sizeof(*rig));
 	struct engine_env env = {
-		.mono_ns = mono_ns, .wall_s = wall_s, .wall_ns = wall_ns, .policy = &ops,
+		.mono_ns = mono_ns, .wall_s = wall_s, .wall_ns = wall_ns, .revocation = rig_revocation,
+		.policy = &ops,
 		.inflight = &rig->inflight, .record = on_record, .retire = on_retire,
 		.wake = rig_slices ? on_wake : NULL,
 		.arg = rig, .loops = 1,

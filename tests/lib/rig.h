@@ -39,6 +39,9 @@ struct rig {
 /* Set before rig_new: calls have slices, and wait for engine_run. */
 extern bool rig_slices;
 
+/* Who answers about OCSP and first lists, for rigs made from then on; NULL at first: nobody. */
+extern const struct revocation_ops *rig_revocation;
+
 /* files ends with a name of NULL; they stand beside the configuration. NULL: none. Missing listeners are
  * switched off and the state folder is in /tmp. */
 struct rig *rig_new(const char *config, const struct rig_file *files);
