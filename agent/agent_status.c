@@ -3,7 +3,9 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -145,6 +147,25 @@ static void write_process(const struct agent *agent, struct buf *out)
 		    record_dropped(agent->record));
 }
 
+/* Lists are large for a moment: what they took shows in the peak, and must be given back. */
+static void write_memory(struct buf *out)
+{
+	struct rusage usage;
+	long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+
+	if (file && fscanf(file, "%*d %ld", &pages) != 1)
+		pages = 0;
+	if (file)
+		fclose(file);
+	if (pages)
+		metrics_one(out, "mtlsguard_memory_resident_bytes", "gauge", "Memory of the process.",
+			    (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE));
+	if (getrusage(RUSAGE_SELF, &usage) == 0)
+		metrics_one(out, "mtlsguard_memory_peak_bytes", "gauge", "The most that it ever was.",
+			    (uint64_t)usage.ru_maxrss * 1024);
+}
+
 static void write_loops(const struct agent *agent, struct buf *out)
 {
 	metrics_one(out, "mtlsguard_loops", "gauge", "Request loops.", agent->worker_count);
@@ -199,6 +220,7 @@ static void write_metrics(void *arg, struct buf *out)
 		stats[i] = worker_stats(agent->workers[i]);
 	}
 	write_process(agent, out);
+	write_memory(out);
 	write_loops(agent, out);
 	write_authorities(agent, out);
 	metrics_write(out, metrics, agent->worker_count);
