@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A CA that revokes, with the openssl command's own database, its OCSP responder, and an nginx that serves lists."""
+import pathlib
+import subprocess
+
+import pki
+from process import Process, accepts, free_port
+
+CONFIG = """
+[ca]
+default_ca = this
+[this]
+database = {folder}/index.txt
+serial = {folder}/serial
+crlnumber = {folder}/crlnumber
+new_certs_dir = {folder}
+certificate = {folder}/ca.pem
+private_key = {folder}/ca.key
+default_md = sha256
+default_days = 30
+policy = any
+unique_subject = no
+crl_extensions = crl
+[any]
+commonName = supplied
+[req]
+distinguished_name = dn
+[dn]
+[crl]
+authorityKeyIdentifier = keyid
+[leaf]
+basicConstraints = CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = clientAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+{extensions}
+[responder]
+basicConstraints = CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = OCSPSigning
+noCheck = ignored
+"""
+
+
+class Ca:
+    """ca.pem and ca.key in a folder; certificates by name."""
+
+    def __init__(self, folder, name="Revoking CA"):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.cert = self.folder / "ca.pem"
+        self.key = self.folder / "ca.key"
+        pki.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.key,
+                    "-out", self.cert, "-subj", f"/CN={name}", "-days", "365", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+        for file, text in (("index.txt", ""), ("index.txt.attr", "unique_subject = no\n"), ("serial", "9000000000000001\n"),
+                           ("crlnumber", "01\n")):
+            (self.folder / file).write_text(text)
+
+    def config(self, extensions=""):
+        path = self.folder / "openssl.cnf"
+        path.write_text(CONFIG.format(folder=self.folder, extensions=extensions))
+        return path
+
+    def issue(self, name, crl=None, ocsp=None, section="leaf"):
+        """crl, ocsp: URLs that the certificate names. Returns the DER."""
+        lines = []
+        if crl:
+            lines.append(f"crlDistributionPoints = URI:{crl}")
+        if ocsp:
+            lines.append(f"authorityInfoAccess = OCSP;URI:{ocsp}")
+        config = self.config("\n".join(lines))
+        base = self.folder / name
+        pki.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-config", config,
+                    "-keyout", f"{base}.key", "-out", f"{base}.csr", "-subj", f"/CN={name}")
+        pki.openssl("ca", "-batch", "-notext", "-config", config, "-extensions", section, "-in", f"{base}.csr", "-out", f"{base}.pem")
+        return self.der(name)
+
+    def der(self, name):
+        return pki.openssl("x509", "-in", self.folder / f"{name}.pem", "-outform", "DER")
+
+    def serial(self, name):
+        return pki.openssl("x509", "-in", self.folder / f"{name}.pem", "-noout", "-serial").decode().strip().partition("=")[2]
+
+    def revoke(self, name, reason="keyCompromise"):
+        pki.openssl("ca", "-config", self.config(), "-revoke", self.folder / f"{name}.pem", "-crl_reason", reason)
+
+    def publish(self, path, seconds=3600, der=False):
+        """Writes the list beside path and renames it."""
+        path = pathlib.Path(path)
+        draft = path.with_name(f".{path.name}.draft")
+        pki.openssl("ca", "-config", self.config(), "-gencrl", "-crlsec", seconds, "-out", draft)
+        if der:
+            pki.openssl("crl", "-in", draft, "-outform", "DER", "-out", draft)
+        draft.chmod(0o644)
+        draft.rename(path)
+
+
+class Responder(Process):
+    """`openssl ocsp` with a responder's certificate, which it reads its CA's database for."""
+
+    def __init__(self, ca, seconds=None):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}/"
+        if not (ca.folder / "responder.pem").exists():
+            ca.issue("responder", section="responder")
+        args = ["openssl", "ocsp", "-index", ca.folder / "index.txt", "-port", self.port, "-CA", ca.cert,
+                "-rsigner", ca.folder / "responder.pem", "-rkey", ca.folder / "responder.key", "-ignore_err"]
+        if seconds:
+            args += ["-nmin", max(1, seconds // 60)]
+        super().__init__(args, ca.folder / "responder.log")
+
+    def start(self):
+        # A connection that says nothing keeps this responder busy for ever, so nobody knocks at its port.
+        self.launch(lambda: "waiting for OCSP client connections" in self.output(), "the OCSP responder")
+        return self
+
+
+class Nginx(Process):
+    """Serves a folder; what comes under /ocsp goes on to a responder."""
+
+    def __init__(self, folder, responder_port=None):
+        folder = pathlib.Path(folder)
+        self.root = folder / "root"
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        self.access = folder / "access.log"
+        config = folder / "nginx.conf"
+        ocsp = f"location /ocsp {{ proxy_pass http://127.0.0.1:{responder_port}/; }}" if responder_port else ""
+        temps = "".join(f"{name}_temp_path {folder}/tmp-{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        config.write_text(f"""daemon off;
+user root;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 64; }}
+http {{
+{temps}
+access_log {self.access};
+server {{ listen 127.0.0.1:{self.port}; root {self.root}; {ocsp} }}
+}}
+""")
+        super().__init__(["nginx", "-c", config, "-e", folder / "error.log"], folder / "nginx.log")
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.port}/{path}"
+
+    def start(self):
+        self.launch(lambda: accepts(self.port), "nginx")
+        return self
+
+    def requests(self, word):
+        return self.access.read_text().count(word) if self.access.exists() else 0
+
+
+class BadServer:
+    """tests/lib/bad_server.py: slow, lying, endless, as the path says."""
+
+    def __init__(self):
+        script = pathlib.Path(__file__).resolve().parents[1] / "lib" / "bad_server.py"
+        self.process = subprocess.Popen(["python3", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.port}/{path}"
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(10)
