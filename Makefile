@@ -9,7 +9,7 @@ CC        ?= gcc
 PYTHON    ?= python3
 
 VERSION   := 0.1.0
-PACKAGES  := libev libssl libcrypto jansson libmicrohttpd libcurl libxxhash libsystemd lua5.4
+PACKAGES  := libev libssl libcrypto jansson libmicrohttpd libcurl libxxhash libsystemd libnghttp2 lua5.4
 # Asked only when something is built: `make deps` has to run where pkg-config is not there yet.
 PKG_CFLAGS = $(shell pkg-config --cflags $(filter-out libev,$(PACKAGES)) 2>/dev/null)
 PKG_LIBS   = $(shell pkg-config --libs $(filter-out libev,$(PACKAGES)) 2>/dev/null) -lev -lmsgpackc

@@ -89,10 +89,25 @@ size_t utf8_length(struct slice s)
 	return n;
 }
 
+/* Bytes of ASCII at the front, eight at a time. */
+static size_t ascii_run(struct slice s)
+{
+	size_t n = 0;
+	uint64_t v;
+
+	for (; n + sizeof(v) <= s.len; n += sizeof(v)) {
+		memcpy(&v, s.ptr + n, sizeof(v));
+		if (v & UINT64_C(0x8080808080808080))
+			break;
+	}
+	return n;
+}
+
 bool utf8_valid(struct slice s)
 {
 	while (s.len) {
-		size_t n = utf8_length(s);
+		size_t run = ascii_run(s);
+		size_t n = run ? run : utf8_length(s);
 
 		if (n == 0)
 			return false;

@@ -8,7 +8,7 @@ seconds=$1
 build=${BUILD:-build-fuzz}
 command -v clang >/dev/null 2>&1 || sh tests/env/deps.sh clang libclang-rt-14-dev llvm
 make -s BUILD="$build" CC=clang OPT=-O1 SANITIZER=fuzzer-no-link,address,undefined "$build/libmtlsguard.a"
-libs="$(pkg-config --libs libssl libcrypto jansson libmicrohttpd libcurl libxxhash libsystemd lua5.4) -lev -lmsgpackc -lcmocka"
+libs="$(pkg-config --libs libssl libcrypto jansson libmicrohttpd libcurl libxxhash libsystemd libnghttp2 lua5.4) -lev -lmsgpackc -lcmocka"
 for source in tests/fuzz/fuzz_*.c; do
 	name=$(basename "$source" .c)
 	corpus=$build/corpus/${name#fuzz_}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/authz.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <xxhash.h>
+
+#include "base/text.h"
+
+/*
+ * The keys of a map so far, as hashes under a seed that no client knows: only
+ * equal ones are compared with what came before.
+ */
+#define SLOTS 1024u
+
+struct keys {
+	uint32_t slots[SLOTS]; /* 0: free */
+};
+
+static uint64_t seed(void)
+{
+	static _Atomic uint64_t made;
+	uint64_t now = atomic_load_explicit(&made, memory_order_relaxed), none = 0;
+
+	while (now == 0) {
+		if (getrandom(&now, sizeof(now), 0) != (ssize_t)sizeof(now))
+			abort();
+		if (!atomic_compare_exchange_strong(&made, &none, now))
+			now = none;
+	}
+	return now;
+}
+
+/* True when a key with the same hash was put in before. */
+static bool maybe_known(struct keys *keys, struct slice s)
+{
+	uint32_t hash = (uint32_t)XXH3_64bits_withSeed(s.ptr, s.len, seed());
+
+	hash += hash == 0;
+	for (uint32_t at = hash;; at++) {
+		uint32_t *slot = &keys->slots[at % SLOTS];
+
+		if (*slot == hash)
+			return true;
+		if (*slot == 0) {
+			*slot = hash;
+			return false;
+		}
+	}
+}
+
+static struct slice text(struct reader *r, struct slice s)
+{
+	if (!utf8_valid(s))
+		reader_fail(r, ERR_FORMAT);
+	return s;
+}
+
+/* What a nested message came to is its parent's fault, too. */
+static void nested(struct reader *r, const struct reader *inner)
+{
+	if (reader_err(inner))
+		reader_fail(r, reader_err(inner));
+}
+
+/* key = 1, value = 2 of a map entry, and raw_value = 3 of a HeaderValue. */
+struct pair {
+	struct slice key, value, raw;
+	bool has_raw;
+};
+
+static enum err read_pair(struct slice message, bool raw, struct pair *out)
+{
+	struct reader r = reader_of(message);
+	struct pb_field field;
+	uint32_t seen = 0;
+
+	*out = (struct pair){ .key = SLICE_EMPTY };
+	while (pb_next(&r, &field)) {
+		if (field.number == 1 && pb_is(&r, &field, PB_BYTES, &seen)) {
+			out->key = text(&r, field.bytes);
+		} else if (field.number == 2 && pb_is(&r, &field, PB_BYTES, &seen)) {
+			out->value = text(&r, field.bytes);
+		} else if (raw && field.number == 3 && pb_is(&r, &field, PB_BYTES, &seen)) {
+			out->raw = field.bytes;
+			out->has_raw = field.bytes.len > 0;
+		}
+	}
+	return reader_err(&r);
+}
+
+/* The next entry of field `number` of a message that was read before. */
+static bool next_entry(struct slice message, uint32_t number, struct authz_cursor *cursor,
+		       struct slice *entry)
+{
+	struct reader r = reader_of(slice_sub(message, cursor->at, message.len));
+	struct pb_field field;
+
+	while (pb_next(&r, &field)) {
+		cursor->at = message.len - reader_left(&r);
+		if (field.number != number)
+			continue;
+		*entry = field.bytes;
+		return true;
+	}
+	return false;
+}
+
+static bool next_pair(struct slice message, uint32_t number, bool raw, struct authz_cursor *cursor,
+		      struct slice *name, struct slice *value)
+{
+	struct slice entry;
+	struct pair pair;
+
+	if (!next_entry(message, number, cursor, &entry) || read_pair(entry, raw, &pair))
+		return false;
+	*name = pair.key;
+	*value = pair.has_raw ? pair.raw : pair.value;
+	return true;
+}
+
+bool authz_header_next(const struct authz_request *request, struct authz_cursor *cursor,
+		       struct slice *name, struct slice *value)
+{
+	if (request->has_header_map)
+		return next_pair(request->header_map, 1, true, cursor, name, value);
+	return next_pair(request->http, 3, false, cursor, name, value);
+}
+
+bool authz_extension_next(const struct authz_request *request, struct authz_cursor *cursor,
+			  struct slice *name, struct slice *value)
+{
+	return next_pair(request->attributes, 10, false, cursor, name, value);
+}
+
+/* True when a map's entry before this one has the key. */
+static bool has_key(struct slice message, uint32_t number, unsigned before, struct slice key)
+{
+	struct authz_cursor cursor = { 0 };
+	struct slice name, value;
+
+	while (before-- && next_pair(message, number, false, &cursor, &name, &value))
+		if (slice_eq(name, key))
+			return true;
+	return false;
+}
+
+/* One entry of a map of the message that r reads: the keys of a map are all different. */
+static void take_entry(struct reader *r, struct slice message, const struct pb_field *field,
+		       struct keys *keys, unsigned *count, unsigned max)
+{
+	struct pair pair;
+	enum err err;
+
+	if (field->type != PB_BYTES) {
+		reader_fail(r, ERR_TYPE);
+		return;
+	}
+	err = read_pair(field->bytes, false, &pair);
+	if (err)
+		reader_fail(r, err);
+	else if (*count == max)
+		reader_fail(r, ERR_LIMIT);
+	else if (maybe_known(keys, pair.key) && has_key(message, field->number, *count, pair.key))
+		reader_fail(r, ERR_DUPLICATE);
+	else
+		++*count;
+}
+
+static void read_socket_address(struct reader *outer, struct slice message, struct authz_peer *peer)
+{
+	struct reader r = reader_of(message);
+	struct pb_field field;
+	uint32_t seen = 0;
+
+	while (pb_next(&r, &field)) {
+		if (field.number == 2 && pb_is(&r, &field, PB_BYTES, &seen))
+			peer->address = text(&r, field.bytes);
+		else if (field.number == 3 && pb_is(&r, &field, PB_VARINT, &seen))
+			peer->port = (uint32_t)field.value;
+	}
+	nested(outer, &r);
+}
+
+static void read_address(struct reader *outer, struct slice message, struct authz_peer *peer)
+{
+	struct reader r = reader_of(message);
+	struct pb_field field;
+	unsigned kinds = 0;
+
+	while (pb_next(&r, &field)) {
+		if (field.number > 3)
+			continue;
+		if (field.type != PB_BYTES)
+			reader_fail(&r, ERR_TYPE);
+		else if (kinds++)
+			reader_fail(&r, ERR_DUPLICATE);
+		else if (field.number == 1)
+			read_socket_address(&r, field.bytes, peer);
+	}
+	nested(outer, &r);
+}
+
+static void read_peer(struct reader *outer, struct slice message, struct authz_peer *peer)
+{
+	struct reader r = reader_of(message);
+	struct pb_field field;
+	uint32_t seen = 0;
+
+	peer->sent = true;
+	while (pb_next(&r, &field)) {
+		if (field.number == 1 && pb_is(&r, &field, PB_BYTES, &seen))
+			read_address(&r, field.bytes, peer);
+		else if (field.number == 5 && pb_is(&r, &field, PB_BYTES, &seen))
+			peer->certificate = text(&r, field.bytes);
+	}
+	nested(outer, &r);
+}
+
+static void read_header_map(struct reader *outer, struct slice message, struct authz_request *out)
+{
+	struct reader r = reader_of(message);
+	struct pb_field field;
+	struct pair pair;
+	enum err err;
+
+	out->header_map = message;
+	out->has_header_map = true;
+	while (pb_next(&r, &field)) {
+		if (field.number != 1)
+			continue;
+		err = field.type == PB_BYTES ? read_pair(field.bytes, true, &pair) : ERR_TYPE;
+		if (!err && out->header_count++ >= AUTHZ_HEADERS_MAX)
+			err = ERR_LIMIT;
+		if (err)
+			reader_fail(&r, err);
+	}
+	nested(outer, &r);
+}
+
+static struct slice *http_text(struct authz_request *out, uint32_t number)
+{
+	switch (number) {
+	case 1: return &out->id;
+	case 2: return &out->method;
+	case 4: return &out->path;
+	case 5: return &out->host;
+	case 6: return &out->scheme;
+	case 10: return &out->protocol;
+	default: return NULL;
+	}
+}
+
+static void read_http(struct reader *outer, struct slice message, struct authz_request *out)
+{
+	struct reader r = reader_of(message);
+	struct keys keys = { { 0 } };
+	struct pb_field field;
+	uint32_t seen = 0;
+	unsigned map = 0;
+
+	out->has_http = true;
+	out->http = message;
+	while (pb_next(&r, &field)) {
+		struct slice *place = http_text(out, field.number);
+
+		if (place && pb_is(&r, &field, PB_BYTES, &seen))
+			*place = text(&r, field.bytes);
+		else if (field.number == 3)
+			take_entry(&r, message, &field, &keys, &map, AUTHZ_HEADERS_MAX);
+		else if (field.number == 13 && pb_is(&r, &field, PB_BYTES, &seen))
+			read_header_map(&r, field.bytes, out);
+	}
+	if (map && out->has_header_map)
+		reader_fail(&r, ERR_DUPLICATE);
+	out->header_count += map;
+	nested(outer, &r);
+}
+
+static void read_one(struct reader *outer, struct slice message, uint32_t number,
+		     struct authz_request *out)
+{
+	struct reader r = reader_of(message);
+	struct pb_field field;
+	uint32_t seen = 0;
+
+	while (pb_next(&r, &field)) {
+		if (field.number != number || !pb_is(&r, &field, PB_BYTES, &seen))
+			continue;
+		if (number == 2)
+			read_http(&r, field.bytes, out);
+		else
+			out->sni = text(&r, field.bytes);
+	}
+	nested(outer, &r);
+}
+
+static void read_attributes(struct reader *outer, struct slice message, struct authz_request *out)
+{
+	struct reader r = reader_of(message);
+	struct keys keys = { { 0 } };
+	struct pb_field field;
+	uint32_t seen = 0;
+
+	out->attributes = message;
+	while (pb_next(&r, &field)) {
+		if (field.number == 1 && pb_is(&r, &field, PB_BYTES, &seen)) {
+			read_peer(&r, field.bytes, &out->source);
+		} else if (field.number == 2 && pb_is(&r, &field, PB_BYTES, &seen)) {
+			read_peer(&r, field.bytes, &out->destination);
+		} else if (field.number == 4 && pb_is(&r, &field, PB_BYTES, &seen)) {
+			read_one(&r, field.bytes, 2, out);
+		} else if (field.number == 10) {
+			take_entry(&r, message, &field, &keys, &out->extension_count,
+				   AUTHZ_EXTENSIONS_MAX);
+		} else if (field.number == 12 && pb_is(&r, &field, PB_BYTES, &seen)) {
+			out->has_tls = true;
+			read_one(&r, field.bytes, 1, out);
+		}
+	}
+	nested(outer, &r);
+}
+
+enum err authz_request_decode(struct slice message, struct authz_request *out)
+{
+	struct reader r = reader_of(message);
+	struct pb_field field;
+	uint32_t seen = 0;
+
+	*out = (struct authz_request){ .has_http = false };
+	while (pb_next(&r, &field))
+		if (field.number == 1 && pb_is(&r, &field, PB_BYTES, &seen))
+			read_attributes(&r, field.bytes, out);
+	if (!seen)
+		reader_fail(&r, ERR_NOT_FOUND);
+	return reader_err(&r);
+}
+
+/* CheckResponse */
+#define STATUS 1
+#define DENIED 2
+#define OK 3
+#define METADATA 4
+
+const struct slice authz_bare_deny = SLICE_INIT("\x0a\x02\x08\x07\x12\x05\x0a\x03\x08\x93\x03");
+
+void authz_put_status(struct buf *b, enum authz_code code)
+{
+	size_t begun = pb_begin(b, STATUS);
+
+	if (code != AUTHZ_OK)
+		pb_number(b, 1, code);
+	pb_end(b, begun);
+}
+
+size_t authz_begin_denied(struct buf *b, int status)
+{
+	size_t begun = pb_begin(b, DENIED), http;
+
+	http = pb_begin(b, 1);
+	pb_number(b, 1, (uint64_t)status);
+	pb_end(b, http);
+	return begun;
+}
+
+size_t authz_begin_ok(struct buf *b)
+{
+	return pb_begin(b, OK);
+}
+
+void authz_end(struct buf *b, size_t begun)
+{
+	pb_end(b, begun);
+}
+
+void authz_put_header(struct buf *b, enum authz_header_field field, struct slice name,
+		      struct slice value, bool append)
+{
+	static const struct slice overwrite = SLICE_INIT("\x12\x00"), add = SLICE_INIT("\x12\x02\x08\x01");
+	struct slice flag = append ? add : overwrite;
+	size_t header = pb_bytes_size(name.len) + pb_bytes_size(value.len);
+
+	pb_head(b, field, pb_bytes_size(header) + flag.len);
+	pb_head(b, 1, header);
+	pb_bytes(b, 1, name);
+	pb_bytes(b, 2, value);
+	buf_put(b, flag);
+}
+
+void authz_put_removal(struct buf *b, struct slice name)
+{
+	pb_bytes(b, AUTHZ_HEADERS_TO_REMOVE, name);
+}
+
+void authz_put_body(struct buf *b, struct slice body)
+{
+	if (body.len)
+		pb_bytes(b, 3, body);
+}
+
+size_t authz_begin_metadata(struct buf *b)
+{
+	return pb_begin(b, METADATA);
+}
+
+void authz_put_metadata(struct buf *b, struct slice name, struct slice value)
+{
+	size_t inner = pb_bytes_size(value.len);
+
+	pb_head(b, 1, pb_bytes_size(name.len) + pb_bytes_size(inner));
+	pb_bytes(b, 1, name);
+	pb_head(b, 2, inner);
+	pb_bytes(b, 3, value);
+}
