@@ -196,6 +196,8 @@ static void begin(struct engine *engine, struct request *req)
 	req->snapshot = req->world->snapshot;
 	read_clocks(engine, req);
 	req->deadline_ns = req->started_ns + snapshot_config(req->snapshot)->deadline_ns;
+	if (req->timeout_ns && req->timeout_ns < req->deadline_ns - req->started_ns)
+		req->deadline_ns = req->started_ns + req->timeout_ns;
 	give_id(engine, req);
 }
 

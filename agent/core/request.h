@@ -44,6 +44,7 @@ struct request {
 	struct value args[ARG_COUNT];
 	struct extra_arg *extra; /* in the order sent */
 	struct extra_arg **extra_tail;
+	int64_t timeout_ns; /* how long the proxy waits for the answer; 0: it did not say */
 
 	/* Filled by the engine, in the order of its stages. */
 	struct snapshot *snapshot; /* held from submit to release, by its world */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 
 /* Longer ones cannot be a name that is served. */
@@ -392,9 +393,9 @@ struct h2_session *h2_new(const struct h2_handler *handler, void *arg, struct h2
 	nghttp2_option_del(option);
 	nghttp2_session_callbacks_del(back);
 	if (fault || introduce(session)) {
-		nghttp2_session_del(session->ng);
-		free(session);
-		return NULL;
+		/* As in base/mem.h: nothing but memory can be missing. */
+		log_error("out of memory for an HTTP/2 session");
+		abort();
 	}
 	return session;
 }

@@ -61,7 +61,7 @@ struct h2_pool {
 };
 void h2_pool_fini(struct h2_pool *pool);
 
-/* handler and pool outlive the session. message_max: bytes of a message. now: monotonic ns. NULL without memory. */
+/* handler and pool outlive the session. message_max: bytes of a message. now: monotonic ns. */
 struct h2_session *h2_new(const struct h2_handler *handler, void *arg, struct h2_pool *pool,
 			  size_t message_max, int64_t now);
 

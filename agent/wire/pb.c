@@ -82,7 +82,7 @@ static size_t put_varint(uint8_t *p, uint64_t v)
 
 void pb_varint(struct buf *b, uint64_t v)
 {
-	uint8_t *p = buf_want(b, VARINT_MAX);
+	uint8_t *p = buf_want(b, pb_varint_size(v));
 
 	if (p)
 		buf_added(b, put_varint(p, v));
