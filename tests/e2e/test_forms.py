@@ -16,7 +16,7 @@ agent = Agent(FOLDER / "agent", settings(pki, decisions={"log": str(LOG), "level
 address = f"127.0.0.1:{agent.port}"
 once = Haproxy(PROGRAM, FOLDER / "once", "haproxy-connection.cfg", pki, address, origin.port, edits=[OWNED_LINE]).start()
 variables = Haproxy(PROGRAM, FOLDER / "vars", "haproxy-vars.cfg", pki, address, origin.port, edits=[OWNED_LINE]).start()
-ALICE = pki.both("alice")
+ALICE, RSA, IOT = pki.both("alice"), pki.both("rsa"), "a.iot.example.com"
 
 
 def questions():
@@ -33,12 +33,12 @@ def asked(function):
 @tests
 def a_connection_asks_once():
     def requests():
-        with Client(once.port, certificate=ALICE) as client:
+        with Client(once.port, IOT, RSA) as client:
             for i in range(6):
                 got = client.request(f"/{i}")
                 equal(got.status, 200)
                 equal(got.origin("cf-cert-verified"), ["true"])
-                equal(got.origin("client-cert"), [f":{base64.b64encode(pki.der('alice')).decode()}:"])
+                equal(got.origin("client-cert"), [f":{base64.b64encode(pki.der('rsa')).decode()}:"])
                 equal(len(got.origin("cf-cert-subject-dn")), 1)
     equal(asked(requests), 1, "questions")
     equal(asked(requests), 1, "questions of the next connection")
@@ -145,14 +145,14 @@ def check_haproxy_finds_both_clean():
 
 @tests
 def without_the_agent_nothing_is_remembered_for_new_connections():
-    """Last: the agent stops. What a connection holds may go on until its time is up; a new one is denied."""
-    with Client(once.port, certificate=ALICE) as client:
+    """Last: the agent stops. What a connection holds may go on until its time is up (30 s where nothing can be revoked); a new one is denied."""
+    with Client(once.port, IOT, RSA) as client:
         equal(client.request().status, 200)
         agent.stop()
         time.sleep(1.5)
         equal(client.request().status, 200, "within its time")
-        equal(client.request(host="a.iot.example.com").reason, "policy_unavailable")
-    equal(ask(once.port, ALICE).reason, "policy_unavailable")
+        equal(client.request(host="b.iot.example.com").reason, "policy_unavailable")
+    equal(ask(once.port, RSA, host=IOT).reason, "policy_unavailable")
     equal(ask(variables.port, ALICE).status, 503)
 
 

@@ -81,7 +81,6 @@ def a_reload_changes_no_verdict():
     only(load, "alice", [(200, None)])
     for name, refusal in REFUSED.items():
         only(load, name, [refusal])
-    equal(load.slow(0.9), [], "requests that waited for a timeout")
     if len(load.samples) < 200:
         raise AssertionError(f"only {len(load.samples)} requests")
 
