@@ -15,7 +15,7 @@
 
 const char *door_kind(const struct door *door)
 {
-	static const char *const names[LISTEN_KIND_COUNT] = { "spop", "admin", "control" };
+	static const char *const names[LISTEN_KIND_COUNT] = { "spop", "grpc", "admin", "control" };
 
 	return names[door->spec.kind];
 }
@@ -34,20 +34,26 @@ static unsigned connections_max(const struct agent *agent)
 	return snapshot_config(agent->snapshot)->limits.connections;
 }
 
-static void pause_spop(struct agent *agent, bool paused)
+/* Those whose connections go to the request loops, and are counted. */
+static bool is_for_loops(enum listen_kind kind)
+{
+	return kind == LISTEN_SPOP || kind == LISTEN_GRPC;
+}
+
+static void pause_loops(struct agent *agent, bool paused)
 {
 	struct door *door;
 
 	agent->paused = paused;
 	DL_FOREACH(agent->doors, door)
-		if (door->spec.kind == LISTEN_SPOP)
+		if (is_for_loops(door->spec.kind))
 			listener_pause(door->listener, paused);
 }
 
 void doors_room(struct agent *agent)
 {
 	if (agent->paused && agent_connections(agent) < connections_max(agent)) {
-		pause_spop(agent, false);
+		pause_loops(agent, false);
 		return;
 	}
 	if (!agent->paused)
@@ -56,7 +62,7 @@ void doors_room(struct agent *agent)
 		worker_tell_room(agent->workers[i]);
 	/* Some may have gone between the count and the asking. */
 	if (agent_connections(agent) < connections_max(agent))
-		pause_spop(agent, false);
+		pause_loops(agent, false);
 }
 
 static struct worker *least_busy(const struct agent *agent)
@@ -128,10 +134,13 @@ static void to_worker(const struct door *door, int fd)
 {
 	struct agent *agent = door->agent;
 
-	worker_accept(least_busy(agent), fd, door->spec.tls);
+	if (door->spec.kind == LISTEN_GRPC)
+		worker_accept_grpc(least_busy(agent), fd, door->spec.tls, door->spec.entry->chain_xfcc);
+	else
+		worker_accept(least_busy(agent), fd, door->spec.tls);
 	if (agent_connections(agent) < connections_max(agent))
 		return;
-	pause_spop(agent, true);
+	pause_loops(agent, true);
 	doors_room(agent);
 }
 
@@ -183,7 +192,7 @@ static struct door *open_one(struct agent *agent, const struct door_spec *spec,
 	}
 	if (spec->tls)
 		tls_server_ref(spec->tls);
-	if (spec->kind == LISTEN_SPOP && agent->paused)
+	if (is_for_loops(spec->kind) && agent->paused)
 		listener_pause(door->listener, true);
 	return door;
 }
@@ -215,7 +224,7 @@ static struct door_spec spec_of(const struct setup *setup, enum listen_kind kind
 {
 	return (struct door_spec){
 		.kind = kind, .entry = &snapshot_config(setup->snapshot)->listen[kind][i],
-		.tls = kind == LISTEN_SPOP ? setup->tls[i] : NULL,
+		.tls = setup->tls[kind][i],
 	};
 }
 

@@ -80,6 +80,7 @@ void agent_drain(struct agent *agent, struct control_call *call)
 		 agent_connections(agent));
 	system_stopping("draining");
 	doors_close(agent, LISTEN_SPOP);
+	doors_close(agent, LISTEN_GRPC);
 	agent->undrained = agent->worker_count;
 	for (size_t i = 0; i < agent->worker_count; i++)
 		worker_drain(agent->workers[i]);

@@ -134,7 +134,7 @@ static void write_process(const struct agent *agent, struct buf *out)
 	metrics_one(out, "mtlsguard_config_load_time_seconds", "gauge",
 		    "When the configuration in use was loaded.", (uint64_t)agent->loaded_s);
 	metrics_one(out, "mtlsguard_draining", "gauge", "1 while the agent drains.", agent->draining);
-	metrics_one(out, "mtlsguard_connections", "gauge", "SPOP connections.", agent_connections(agent));
+	metrics_one(out, "mtlsguard_connections", "gauge", "Connections from proxies.", agent_connections(agent));
 	metrics_one(out, "mtlsguard_connections_max", "gauge", "limits.connections.", config->limits.connections);
 	metrics_one(out, "mtlsguard_accept_paused", "gauge", "1 while limits.connections is reached.",
 		    agent->paused);
@@ -169,7 +169,7 @@ static void write_memory(struct buf *out)
 static void write_loops(const struct agent *agent, struct buf *out)
 {
 	metrics_one(out, "mtlsguard_loops", "gauge", "Request loops.", agent->worker_count);
-	write_gauge(out, "mtlsguard_loop_connections", "SPOP connections of a request loop.");
+	write_gauge(out, "mtlsguard_loop_connections", "Connections from proxies on a request loop.");
 	for (size_t i = 0; i < agent->worker_count; i++)
 		buf_printf(out, "mtlsguard_loop_connections{loop=\"%zu\"} %u\n", i,
 			   worker_connections(agent->workers[i]));
@@ -214,10 +214,12 @@ static void write_metrics(void *arg, struct buf *out)
 	const struct agent *agent = arg;
 	const struct metrics **metrics = mem_array(agent->worker_count, sizeof(*metrics));
 	const struct spoe_stats **stats = mem_array(agent->worker_count, sizeof(*stats));
+	const struct authz_stats **grpc = mem_array(agent->worker_count, sizeof(*grpc));
 
 	for (size_t i = 0; i < agent->worker_count; i++) {
 		metrics[i] = worker_metrics(agent->workers[i]);
 		stats[i] = worker_stats(agent->workers[i]);
+		grpc[i] = worker_grpc_stats(agent->workers[i]);
 	}
 	write_process(agent, out);
 	write_memory(out);
@@ -226,9 +228,11 @@ static void write_metrics(void *arg, struct buf *out)
 	metrics_write(out, metrics, agent->worker_count);
 	agent_lists_metrics(agent, out);
 	spoe_stats_write(out, stats, agent->worker_count);
+	authz_stats_write(out, grpc, agent->worker_count);
 	buf_str(out, "# EOF\n");
 	free(metrics);
 	free(stats);
+	free(grpc);
 }
 
 const struct admin_ops agent_admin_ops = { .ready = is_ready, .metrics = write_metrics };

@@ -20,24 +20,26 @@ static void open_policies(struct setup *setup, const struct config *config, stru
 			break;
 }
 
-static struct tls_server *open_one_tls(const struct listen_entry *entry, struct diag_list *diag)
+static struct tls_server *open_one_tls(enum listen_kind kind, const struct listen_entry *entry,
+				       struct diag_list *diag)
 {
 	struct tls_server *tls;
 
 	/* Its faults are in diag then, which is what decides. */
 	if (!entry->has_tls ||
-	    tls_server_new(entry->tls.certificate, entry->tls.key, entry->tls.client_authorities, NULL,
-			   diag, &tls))
+	    tls_server_new(entry->tls.certificate, entry->tls.key, entry->tls.client_authorities,
+			   kind == LISTEN_GRPC ? "h2" : NULL, diag, &tls))
 		return NULL;
 	return tls;
 }
 
 static void open_tls(struct setup *setup, const struct config *config, struct diag_list *diag)
 {
-	setup->tls_count = config->listen_count[LISTEN_SPOP];
-	setup->tls = mem_array(setup->tls_count, sizeof(*setup->tls));
-	for (size_t i = 0; i < setup->tls_count; i++)
-		setup->tls[i] = open_one_tls(&config->listen[LISTEN_SPOP][i], diag);
+	for (enum listen_kind kind = 0; kind < LISTEN_KIND_COUNT; kind++) {
+		setup->tls[kind] = mem_array(config->listen_count[kind], sizeof(*setup->tls[kind]));
+		for (size_t i = 0; i < config->listen_count[kind]; i++)
+			setup->tls[kind][i] = open_one_tls(kind, &config->listen[kind][i], diag);
+	}
 }
 
 static void look_at_authority(const struct authority_conf *authority, struct diag_list *diag)
@@ -50,6 +52,16 @@ static void look_at_authority(const struct authority_conf *authority, struct dia
 		       slice_of(authority->intermediates_text, authority->intermediates_len),
 		       authority->intermediates, diag, &trust) == ERR_OK)
 		trust_unref(trust);
+}
+
+static void look_at_tls(const struct config *config, enum listen_kind kind, struct diag_list *diag)
+{
+	for (size_t i = 0; i < config->listen_count[kind]; i++) {
+		const struct listen_entry *entry = &config->listen[kind][i];
+
+		if (entry->tls.certificate && entry->tls.key)
+			tls_server_unref(open_one_tls(kind, entry, diag));
+	}
 }
 
 /*
@@ -71,12 +83,8 @@ static void look_further(const char *path, struct diag_list *diag)
 	for (size_t i = 0; i < config->worker_count; i++)
 		if (config->workers[i].source && config->workers[i].name)
 			worker_check(&config->workers[i], config, diag);
-	for (size_t i = 0; i < config->listen_count[LISTEN_SPOP]; i++) {
-		const struct listen_entry *entry = &config->listen[LISTEN_SPOP][i];
-
-		if (entry->tls.certificate && entry->tls.key)
-			tls_server_unref(open_one_tls(entry, diag));
-	}
+	look_at_tls(config, LISTEN_SPOP, diag);
+	look_at_tls(config, LISTEN_GRPC, diag);
 	config_free(config);
 	diag_fini(&known);
 }
@@ -113,6 +121,17 @@ enum err setup_new(const char *path, struct snapshot *before, size_t loops, stru
 	return ERR_OK;
 }
 
+static void free_tls(struct setup *setup)
+{
+	const struct config *config = snapshot_config(setup->snapshot);
+
+	for (enum listen_kind kind = 0; kind < LISTEN_KIND_COUNT; kind++) {
+		for (size_t i = 0; setup->tls[kind] && i < config->listen_count[kind]; i++)
+			tls_server_unref(setup->tls[kind][i]);
+		free(setup->tls[kind]);
+	}
+}
+
 void setup_free(struct setup *setup)
 {
 	if (!setup)
@@ -120,10 +139,8 @@ void setup_free(struct setup *setup)
 	for (size_t i = 0; i < setup->loops; i++)
 		if (setup->policies[i])
 			policy_lua_ops.close(setup->policies[i]);
-	for (size_t i = 0; i < setup->tls_count; i++)
-		tls_server_unref(setup->tls[i]);
+	free_tls(setup);
 	free(setup->policies);
-	free(setup->tls);
 	snapshot_unref(setup->snapshot);
 	free(setup);
 }

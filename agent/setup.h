@@ -10,7 +10,7 @@
 
 /*
  * A configuration made ready to run: its snapshot, its workers compiled for
- * each loop, the TLS side of each SPOP listener. Made off the request loops;
+ * each loop, the TLS side of each SPOP and gRPC listener. Made off the request loops;
  * run, reload, check and eval all come through here, so that what one refuses
  * none accepts.
  */
@@ -18,8 +18,7 @@ struct setup {
 	struct snapshot *snapshot;
 	struct policy_set **policies; /* one a loop; NULLs when there are no workers */
 	size_t loops;
-	struct tls_server **tls; /* one an entry of listen[LISTEN_SPOP]; NULL: plain */
-	size_t tls_count;
+	struct tls_server **tls[LISTEN_KIND_COUNT]; /* one an entry of listen[kind]; NULL: plain */
 };
 
 /*

@@ -19,6 +19,8 @@ struct worker {
 	struct mailbox *box;
 	struct engine *engine;
 	struct spoe_server *server;
+	struct authz_server *grpc;
+	unsigned undrained; /* servers that still have connections */
 	struct record_queue *records;
 	struct revoker_port *revoker;
 	struct revocation *revocation; /* what came before the engine was there; one count */
@@ -36,6 +38,7 @@ struct handover {
 	struct mail mail;
 	int fd;
 	struct tls_server *tls;
+	bool grpc, chain_xfcc;
 };
 
 struct change {
@@ -161,6 +164,8 @@ struct worker *worker_new(const struct worker_env *env, unsigned index, struct s
 	engine_revocation(worker->engine, worker->revocation);
 	worker->server = spoe_server_new(worker->loop, worker->engine);
 	spoe_server_on_closed(worker->server, on_closed, worker);
+	worker->grpc = authz_server_new(worker->loop, worker->engine);
+	authz_server_on_closed(worker->grpc, on_closed, worker);
 	snprintf(name, sizeof(name), "loop/%u", index);
 	thread_start(&worker->thread, name, work, worker);
 	return worker;
@@ -171,12 +176,15 @@ static void deliver_connection(struct mail *mail, void *arg)
 	struct handover *handover = (struct handover *)mail;
 	struct worker *worker = arg;
 
-	spoe_server_accept(worker->server, handover->fd, handover->tls);
+	if (handover->grpc)
+		authz_server_accept(worker->grpc, handover->fd, handover->tls, handover->chain_xfcc);
+	else
+		spoe_server_accept(worker->server, handover->fd, handover->tls);
 	tls_server_unref(handover->tls);
 	free(handover);
 }
 
-void worker_accept(struct worker *worker, int fd, struct tls_server *tls)
+static struct handover *hand_over(struct worker *worker, int fd, struct tls_server *tls)
 {
 	struct handover *handover = mem_new(sizeof(*handover));
 
@@ -184,6 +192,20 @@ void worker_accept(struct worker *worker, int fd, struct tls_server *tls)
 	handover->mail.deliver = deliver_connection;
 	handover->fd = fd;
 	handover->tls = tls ? tls_server_ref(tls) : NULL;
+	return handover;
+}
+
+void worker_accept(struct worker *worker, int fd, struct tls_server *tls)
+{
+	mailbox_post(worker->box, &hand_over(worker, fd, tls)->mail);
+}
+
+void worker_accept_grpc(struct worker *worker, int fd, struct tls_server *tls, bool chain_xfcc)
+{
+	struct handover *handover = hand_over(worker, fd, tls);
+
+	handover->grpc = true;
+	handover->chain_xfcc = chain_xfcc;
 	mailbox_post(worker->box, &handover->mail);
 }
 
@@ -211,7 +233,8 @@ static void on_server_drained(void *arg)
 {
 	struct worker *worker = arg;
 
-	mailbox_post(worker->env.home, &worker->drained);
+	if (--worker->undrained == 0)
+		mailbox_post(worker->env.home, &worker->drained);
 }
 
 static void deliver_drain(struct mail *mail, void *arg)
@@ -219,7 +242,9 @@ static void deliver_drain(struct mail *mail, void *arg)
 	struct worker *worker = arg;
 
 	(void)mail;
+	worker->undrained = 2;
 	spoe_server_drain(worker->server, on_server_drained, worker);
+	authz_server_drain(worker->grpc, on_server_drained, worker);
 }
 
 void worker_drain(struct worker *worker)
@@ -248,6 +273,11 @@ const struct spoe_stats *worker_stats(const struct worker *worker)
 	return spoe_server_stats(worker->server);
 }
 
+const struct authz_stats *worker_grpc_stats(const struct worker *worker)
+{
+	return authz_server_stats(worker->grpc);
+}
+
 static void deliver_stop(struct mail *mail, void *arg)
 {
 	struct worker *worker = arg;
@@ -263,6 +293,7 @@ void worker_stop(struct worker *worker)
 	pthread_join(worker->thread, NULL);
 	mailbox_free(worker->box);
 	spoe_server_free(worker->server);
+	authz_server_free(worker->grpc);
 	engine_free(worker->engine);
 	worker->engine = NULL;
 	revoker_port_free(worker->revoker);

@@ -3,6 +3,7 @@
 #define MTLSGUARD_WORKER_H
 
 #include "core/engine.h"
+#include "front/authz_conn.h"
 #include "front/spoe_conn.h"
 #include "io/mailbox.h"
 #include "record.h"
@@ -10,7 +11,7 @@
 #include "upkeep.h"
 
 /*
- * One request loop's world: its thread, loop, mailbox, engine and SPOP
+ * One request loop's world: its thread, loop, mailbox, engine and its
  * connections. The main loop hands it connections and configurations through
  * the mailbox; it tells the main loop, through that one's, what came of them.
  */
@@ -38,6 +39,7 @@ struct worker *worker_new(const struct worker_env *env, unsigned index, struct s
 
 /* The following are the main loop's thread's. Hands a connection over; tls is counted for it. */
 void worker_accept(struct worker *worker, int fd, struct tls_server *tls);
+void worker_accept_grpc(struct worker *worker, int fd, struct tls_server *tls, bool chain_xfcc);
 
 /* Uses another configuration from now on: takes one count of snapshot, and policies. */
 void worker_switch(struct worker *worker, struct snapshot *snapshot, struct policy_set *policies);
@@ -53,6 +55,7 @@ unsigned worker_connections(const struct worker *worker);
 
 const struct metrics *worker_metrics(const struct worker *worker);
 const struct spoe_stats *worker_stats(const struct worker *worker);
+const struct authz_stats *worker_grpc_stats(const struct worker *worker);
 
 /* Ends the thread and closes what is open. Its last mail may still be in env.home, so... */
 void worker_stop(struct worker *worker);

@@ -13,7 +13,7 @@
  * Every char pointer is owned by the config unless said otherwise.
  */
 
-enum listen_kind { LISTEN_SPOP, LISTEN_ADMIN, LISTEN_CONTROL, LISTEN_KIND_COUNT };
+enum listen_kind { LISTEN_SPOP, LISTEN_GRPC, LISTEN_ADMIN, LISTEN_CONTROL, LISTEN_KIND_COUNT };
 
 enum address_kind { ADDRESS_TCP, ADDRESS_UNIX, ADDRESS_ABSTRACT };
 
@@ -36,6 +36,7 @@ struct listen_entry {
 	uint16_t port; /* TCP; 0: any free one */
 	bool has_tls;
 	struct listen_tls tls;
+	bool chain_xfcc; /* grpc: chain = "xfcc" */
 	unsigned mode; /* unix file sockets; default 0660, control 0600 */
 	char *group;   /* NULL: leave it */
 	uint32_t *uids;

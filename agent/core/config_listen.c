@@ -58,8 +58,8 @@ static void read_tls(struct config_build *build, const struct config_at *at,
 	entry->has_tls = tls.value != NULL;
 	if (!tls.value || tls.value->kind != TREE_TABLE)
 		return;
-	if (kind != LISTEN_SPOP || (entry->host && entry->kind != ADDRESS_TCP)) {
-		config_fault(build, &tls, NULL, "TLS is for TCP addresses of spop");
+	if ((kind != LISTEN_SPOP && kind != LISTEN_GRPC) || (entry->host && entry->kind != ADDRESS_TCP)) {
+		config_fault(build, &tls, NULL, "TLS is for TCP addresses of spop and grpc");
 		return;
 	}
 	member = config_member(&tls, "certificate");
@@ -74,11 +74,13 @@ static void read_tls(struct config_build *build, const struct config_at *at,
 
 /* Keys that say something about the address: they need to know which kind it is. */
 static void check_options(struct config_build *build, const struct config_at *at,
-			  const struct listen_entry *entry)
+			  enum listen_kind kind, const struct listen_entry *entry)
 {
 	struct config_at mode = config_member(at, "mode"), group = config_member(at, "group"),
-			 peers = config_member(at, "peers");
+			 peers = config_member(at, "peers"), chain = config_member(at, "chain");
 
+	if (chain.value && kind != LISTEN_GRPC)
+		config_fault(build, &chain, NULL, "chain is for grpc: HAProxy sends it as an argument");
 	if (!entry->host)
 		return;
 	if (mode.value && entry->kind != ADDRESS_UNIX)
@@ -113,7 +115,7 @@ static void read_entry(struct config_build *build, const struct config_at *at,
 		read_address(build, &first, entry);
 		config_read_section(build, at, "listen[]", entry);
 		read_tls(build, at, kind, entry);
-		check_options(build, at, entry);
+		check_options(build, at, kind, entry);
 	}
 	if (entry->host)
 		check_kind(build, at, kind, entry);

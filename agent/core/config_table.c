@@ -9,6 +9,7 @@ static const char *const path_words[] = { "canonical", "raw", NULL };
 static const char *const detail_words[] = { "id", "reason", NULL };
 static const char *const unknown_words[] = { "deny", "allow", NULL };
 static const char *const fetch_words[] = { "any", "public", NULL };
+static const char *const chain_words[] = { "none", "xfcc", NULL };
 static const char *const level_words[] = { "off", "denials", "all", NULL };
 
 #define CONFIG(member) offsetof(struct config, member)
@@ -26,6 +27,9 @@ const struct directive config_directives[] = {
 	{ .path = "listen.spop", .type = DIRECTIVE_LIST, .read = config_read_listen,
 	  .offset = LISTEN_SPOP, .fallback = "{ \"127.0.0.1:9640\", \"unix:/run/mtlsguard/spop.sock\" }",
 	  .doc = "For HAProxy's SPOE." },
+	{ .path = "listen.grpc", .type = DIRECTIVE_LIST, .read = config_read_listen,
+	  .offset = LISTEN_GRPC, .fallback = "{}", .example = "{ \"127.0.0.1:9641\" }",
+	  .doc = "For Envoy's ext_authz filter, by gRPC." },
 	{ .path = "listen.admin", .type = DIRECTIVE_LIST, .read = config_read_listen,
 	  .offset = LISTEN_ADMIN, .fallback = "{ \"127.0.0.1:9643\" }",
 	  .doc = "HTTP, reading only: /healthz, /readyz, /metrics." },
@@ -34,7 +38,7 @@ const struct directive config_directives[] = {
 	  .fallback = "{ \"unix:/run/mtlsguard/control.sock\" }",
 	  .doc = "For mtlsguard status, reload and drain: unix sockets." },
 	{ .path = "listen[].tls", .type = DIRECTIVE_SECTION,
-	  .doc = "TLS on a TCP entry of spop." },
+	  .doc = "TLS on a TCP entry of spop or grpc." },
 	{ .path = "listen[].tls.certificate", .type = DIRECTIVE_PATH, .required = true,
 	  .offset = LISTEN(tls.certificate), .doc = "Certificate chain, PEM." },
 	{ .path = "listen[].tls.key", .type = DIRECTIVE_PATH, .required = true,
@@ -42,6 +46,10 @@ const struct directive config_directives[] = {
 	{ .path = "listen[].tls.client_authorities", .type = DIRECTIVE_PATH,
 	  .offset = LISTEN(tls.client_authorities),
 	  .doc = "CAs of the proxies, PEM; with it a client certificate is demanded." },
+	{ .path = "listen[].chain", .type = DIRECTIVE_SWITCH, .fallback = "\"none\"",
+	  .words = chain_words, .offset = LISTEN(chain_xfcc),
+	  .doc = "Where grpc finds the chain that a client presented: \"xfcc\", the Chain of "
+		 "x-forwarded-client-cert, which Envoy writes under SANITIZE_SET." },
 	{ .path = "listen[].mode", .type = DIRECTIVE_TEXT, .read = config_read_mode,
 	  .example = "\"0660\"",
 	  .doc = "Permission bits of a unix socket, octal: \"0660\" unless said, \"0600\" for control." },

@@ -25,7 +25,7 @@ def lua(value, depth=1):
     if isinstance(value, (str, pathlib.Path)):
         return json.dumps(str(value))
     if isinstance(value, dict):
-        rows = [f"{pad}[{json.dumps(str(k))}] = {lua(v, depth + 1)},\n" for k, v in value.items()]
+        rows = [f"{pad}[{k if isinstance(k, int) else json.dumps(str(k))}] = {lua(v, depth + 1)},\n" for k, v in value.items()]
         return "{\n" + "".join(rows) + "  " * (depth - 1) + "}"
     return "{ " + ", ".join(lua(v, depth + 1) for v in value) + " }"
 

@@ -141,9 +141,11 @@ static void listen_faults(void **state)
 	     "main.lua:9: error: listen.spop[8].peers[4]: 1.5 is no uid\n"
 	     "main.lua:9: error: listen.spop[8].peers: the peer of a unix socket has no network address "
 	     "(name uids, as numbers)\n"
-	     "main.lua:10: error: listen.spop[9].tls: TLS is for TCP addresses of spop\n"
+	     "main.lua:10: error: listen.spop[9].tls: TLS is for TCP addresses of spop and grpc\n"
 	     "main.lua:11: error: listen.spop[10].peers: it is empty (to have none, leave the key out)\n"
 	     "main.lua:12: error: listen.spop[11]: \"[::1]:2\" is listened on twice\n");
+	says("return { listen = { spop = { { '[::1]:3',\n chain = 'xfcc' } } } }",
+	     "main.lua:2: error: listen.spop[1].chain: chain is for grpc: HAProxy sends it as an argument\n");
 	says("return { listen = { spop = { { '[::1]:3',\n tls = { certificate = 'none.pem' } } } } }",
 	     "main.lua:2: error: listen.spop[1].tls: \"key\" is missing\n"
 	     "main.lua:2: error: listen.spop[1].tls.certificate: none.pem cannot be read: No such file or directory\n");
@@ -165,12 +167,13 @@ static void listen_entries(void **state)
 	struct config *config = load("return { " ONE_HOST "listen = { spop = { '127.0.0.1:0', '127.0.0.1:0',\n"
 		"{ 'unix:s.sock', mode = '600', group = 'proxy', peers = { 0, 99 } },\n"
 		"{ '[::1]:9640', peers = { '10.0.0.0/8', '::1' }, tls = { certificate = 'ca.pem', key = 'k.pem',"
-		" client_authorities = 'ca.pem' } } }, admin = {} } }");
+		" client_authorities = 'ca.pem' } } }, grpc = { { '[::1]:9641', chain = 'xfcc' } }, admin = {} } }");
 	const struct listen_entry *entries = config->listen[LISTEN_SPOP];
 
 	(void)state;
 	assert_int_equal(config->listen_count[LISTEN_SPOP], 4);
 	assert_int_equal(config->listen_count[LISTEN_ADMIN], 0);
+	assert_true(config->listen[LISTEN_GRPC][0].chain_xfcc && !entries[3].chain_xfcc);
 	assert_int_equal(config->listen_count[LISTEN_CONTROL], 1);
 	assert_int_equal(config->listen[LISTEN_CONTROL][0].mode, 0600);
 	assert_string_equal(config->listen[LISTEN_CONTROL][0].host, "/run/mtlsguard/control.sock");
