@@ -157,7 +157,7 @@ static char *value_text(const struct directive *row, const struct config *config
 	else if (row->type == DIRECTIVE_TEXT || row->type == DIRECTIVE_PATH)
 		buf_str(&b, *(char *const *)(const void *)at);
 	else
-		assert(!"a type of directive that cannot be compared");
+		assert(false && "a type of directive that cannot be compared");
 	text = mem_dup(buf_slice(&b));
 	buf_fini(&b);
 	return text;
