@@ -83,7 +83,7 @@ static bool is_word(uint8_t c)
 static size_t find_word(struct slice s, size_t from, struct slice word)
 {
 	for (size_t i = from; i + word.len <= s.len; i++) {
-		if (memcmp(s.ptr + i, word.ptr, word.len) != 0 || (i && is_word(s.ptr[i - 1])))
+		if (!slice_eq(slice_sub(s, i, word.len), word) || (i && is_word(s.ptr[i - 1])))
 			continue;
 		if (i + word.len == s.len || !is_word(s.ptr[i + word.len]))
 			return i + word.len;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "haproxy_check.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -76,6 +77,7 @@ bool haproxy_check_section(struct haproxy_check *check)
 {
 	const struct haproxy_line *messages;
 
+	assert(check->filter);
 	check->agent = in_engine(check, "spoe-agent", NULL);
 	check->message = in_engine(check, "spoe-message", MESSAGE);
 	if (!check->agent || !check->message)

@@ -137,7 +137,8 @@ static bool read_line(struct reading *reading, struct slice line)
 		reading->room = 2 * reading->room + DENY_TEXT_MAX;
 		reading->texts = mem_grow(reading->texts, reading->room * sizeof(*reading->texts));
 	}
-	memcpy(reading->texts + reading->count, texts, count * sizeof(texts[0]));
+	if (count)
+		memcpy(reading->texts + reading->count, texts, count * sizeof(texts[0]));
 	reading->count += count;
 	return true;
 }

@@ -1,4 +1,6 @@
 # shellcheck shell=bash
+# engine_why is read by whoever sources this file.
+# shellcheck disable=SC2034
 # SPDX-License-Identifier: Apache-2.0
 # Sourced: a container engine to test with. engine_start uses the one that runs, else starts Debian's with a data folder of its own in the
 # cache, so that a second run builds from what the first has pulled and made; engine_stop ends only what engine_start has started.
