@@ -23,19 +23,22 @@ void metrics_decision(struct metrics *metrics, enum verdict_kind kind, enum reas
 	metric_add(&metrics->total_ns, (uint64_t)(ns > 0 ? ns : 0));
 }
 
-static uint64_t sum(const struct metrics *const *loops, size_t count, size_t offset)
+uint64_t metrics_sum(const void *loops, size_t count, size_t offset)
 {
 	uint64_t total = 0;
 
-	for (size_t i = 0; i < count; i++)
-		total += atomic_load_explicit(
-			(const _Atomic uint64_t *)(const void *)((const char *)loops[i] + offset),
-			memory_order_relaxed);
+	for (size_t i = 0; i < count; i++) {
+		const char *loop;
+
+		memcpy(&loop, (const char *)loops + i * sizeof(loop), sizeof(loop));
+		total += atomic_load_explicit((const _Atomic uint64_t *)(const void *)(loop + offset),
+					      memory_order_relaxed);
+	}
 	return total;
 }
 
-#define SUM(member) sum(loops, count, offsetof(struct metrics, member))
-#define SUM_AT(member, i) sum(loops, count, offsetof(struct metrics, member) + (i) * sizeof(uint64_t))
+#define SUM(member) metrics_sum(loops, count, offsetof(struct metrics, member))
+#define SUM_AT(member, i) metrics_sum(loops, count, offsetof(struct metrics, member) + (i) * sizeof(uint64_t))
 
 static void family(struct buf *out, const char *name, const char *type, const char *help)
 {

@@ -42,6 +42,12 @@ void metrics_decision(struct metrics *metrics, enum verdict_kind kind, enum reas
 /* Appends OpenMetrics text for the sum over the loops' counters, without the closing "# EOF". */
 void metrics_write(struct buf *out, const struct metrics *const *loops, size_t count);
 
+/*
+ * The sum of a counter over the loops. loops: an array of count pointers to structs of one type;
+ * offset: of the _Atomic uint64_t in it.
+ */
+uint64_t metrics_sum(const void *loops, size_t count, size_t offset);
+
 /* Appends one family with one sample: "# TYPE", "# HELP", value. type "counter" gets its _total. */
 void metrics_one(struct buf *out, const char *name, const char *type, const char *help, uint64_t value);
 

@@ -3,18 +3,7 @@
 
 #include "core/metrics.h"
 
-static uint64_t sum(const struct authz_stats *const *loops, size_t count, size_t offset)
-{
-	uint64_t total = 0;
-
-	for (size_t i = 0; i < count; i++)
-		total += atomic_load_explicit(
-			(const _Atomic uint64_t *)(const void *)((const char *)loops[i] + offset),
-			memory_order_relaxed);
-	return total;
-}
-
-#define SUM(member) sum(loops, count, offsetof(struct authz_stats, member))
+#define SUM(member) metrics_sum(loops, count, offsetof(struct authz_stats, member))
 
 void authz_stats_write(struct buf *out, const struct authz_stats *const *loops, size_t count)
 {
