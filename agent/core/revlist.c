@@ -6,10 +6,14 @@
 
 #include "base/mem.h"
 #include "core/revrows.h"
+#include "pki/names.h"
+
+#define KEY_LEN 32
 
 struct revlist {
 	_Atomic unsigned refs;
-	uint8_t issuer_key[32];
+	uint8_t issuer_key[KEY_LEN];
+	struct names *names; /* that entries of an indirect list give as their issuer */
 	struct revrows *rows;
 	int64_t this_update, next_update;
 	struct crl_number number;
@@ -22,42 +26,59 @@ struct revlist {
 /* Where the entries of a list go: their issuer changes as an indirect list goes on. */
 struct filling {
 	const struct crl *crl;
-	const struct revlist_issuers *issuers;
-	uint8_t issuer_key[32];
-	bool known; /* issuer_key is that of a CA which we know */
+	struct names *names;
+	uint8_t group[KEY_LEN];
 };
 
-static void start(struct filling *filling, const struct crl *crl, const uint8_t *issuer_key,
-		  const struct revlist_issuers *issuers)
+static void start(struct filling *filling, const struct crl *crl, const struct revlist *list)
 {
-	*filling = (struct filling){ .crl = crl, .issuers = issuers, .known = true };
-	memcpy(filling->issuer_key, issuer_key, sizeof(filling->issuer_key));
+	*filling = (struct filling){ .crl = crl, .names = list->names };
+	memcpy(filling->group, list->issuer_key, sizeof(filling->group));
 }
 
-static void follow_issuer(struct filling *filling, const struct crl_entry *entry)
+/*
+ * Entries that name their issuer stand in a group of that name, whoever may bear it:
+ * RFC 5280 5.3.3 gives no key, so they count for each CA of the name, those too that
+ * come into sight when the list was built long ago. No hash is a number and zeros.
+ */
+static void group_of_name(size_t number, uint8_t *group)
 {
-	if (entry->issuer.len)
-		filling->known = filling->issuers &&
-				 filling->issuers->find(filling->issuers->arg, entry->issuer,
-							filling->issuer_key);
+	memset(group, 0, KEY_LEN);
+	for (size_t i = 0; i < sizeof(number); i++)
+		group[i] = (uint8_t)(number >> (8 * i));
 }
 
-/* What to do with each entry whose issuer is known. */
+static enum err follow_issuer(struct filling *filling, const struct crl_entry *entry)
+{
+	size_t number;
+	enum err err;
+
+	if (entry->issuer.len == 0)
+		return ERR_OK;
+	if (!filling->crl->scope.indirect)
+		return ERR_FORMAT;
+	err = names_add(filling->names, entry->issuer, &number);
+	if (!err)
+		group_of_name(number, filling->group);
+	return err;
+}
+
+/* What to do with each entry. */
 struct sink {
-	void (*take)(struct sink *sink, const uint8_t *issuer_key, const struct crl_entry *entry);
+	void (*take)(struct sink *sink, const uint8_t *group, const struct crl_entry *entry);
 	struct revrows *rows;
 	const struct revrows *changed; /* entries that stand here are left out */
 	bool removals;		       /* entries with removeFromCRL are taken, too */
 };
 
-static void count_entry(struct sink *sink, const uint8_t *issuer_key, const struct crl_entry *entry)
+static void count_entry(struct sink *sink, const uint8_t *group, const struct crl_entry *entry)
 {
-	revrows_count(sink->rows, issuer_key, entry->serial.len);
+	revrows_count(sink->rows, group, entry->serial.len);
 }
 
-static void put_entry(struct sink *sink, const uint8_t *issuer_key, const struct crl_entry *entry)
+static void put_entry(struct sink *sink, const uint8_t *group, const struct crl_entry *entry)
 {
-	revrows_put(sink->rows, issuer_key, entry->serial, entry->date, entry->reason);
+	revrows_put(sink->rows, group, entry->serial, entry->date, entry->reason);
 }
 
 static enum err each(struct filling *filling, struct sink *sink)
@@ -66,21 +87,20 @@ static enum err each(struct filling *filling, struct sink *sink)
 	struct crl_entry entry;
 
 	while (crl_next(filling->crl, &cursor, &entry)) {
-		follow_issuer(filling, &entry);
-		if (entry.issuer.len && !filling->crl->scope.indirect)
-			return ERR_FORMAT;
-		if (!filling->known || (!sink->removals && entry.reason == CRL_REASON_REMOVE_FROM_CRL))
+		enum err err = follow_issuer(filling, &entry);
+
+		if (err)
+			return err;
+		if (!sink->removals && entry.reason == CRL_REASON_REMOVE_FROM_CRL)
 			continue;
-		if (!sink->changed ||
-		    !revrows_find(sink->changed, filling->issuer_key, entry.serial, NULL, NULL))
-			sink->take(sink, filling->issuer_key, &entry);
+		if (!sink->changed || !revrows_find(sink->changed, filling->group, entry.serial, NULL, NULL))
+			sink->take(sink, filling->group, &entry);
 	}
 	return cursor.err;
 }
 
 /* Two walks over the entries: the first says how much room the second needs. */
-static enum err collect(const struct revlist *list, const struct crl *crl,
-			const struct revlist_issuers *issuers, struct sink *sink)
+static enum err collect(const struct revlist *list, const struct crl *crl, struct sink *sink)
 {
 	static void (*const takes[])(struct sink *, const uint8_t *,
 				     const struct crl_entry *) = { count_entry, put_entry };
@@ -90,7 +110,7 @@ static enum err collect(const struct revlist *list, const struct crl *crl,
 	for (size_t i = 0; i < 2; i++) {
 		if (i)
 			revrows_reserve(sink->rows);
-		start(&filling, crl, list->issuer_key, issuers);
+		start(&filling, crl, list);
 		sink->take = takes[i];
 		err = each(&filling, sink);
 		if (err)
@@ -144,8 +164,7 @@ static void describe(struct revlist *list, const struct crl *full, const struct 
 	list->issuer = keep(list->storage, &at, full->issuer);
 }
 
-static enum err fill(struct revlist *list, const struct crl *full, const struct crl *delta,
-		     const struct revlist_issuers *issuers)
+static enum err fill(struct revlist *list, const struct crl *full, const struct crl *delta)
 {
 	struct revrows *changed = NULL;
 	struct sink sink = { 0 };
@@ -153,12 +172,12 @@ static enum err fill(struct revlist *list, const struct crl *full, const struct 
 
 	if (delta) {
 		sink = (struct sink){ .rows = changed = revrows_new(), .removals = true };
-		err = follows(delta, full) ? collect(list, delta, issuers, &sink) : ERR_RANGE;
+		err = follows(delta, full) ? collect(list, delta, &sink) : ERR_RANGE;
 	}
 	if (!err) {
 		/* A list that is complete has nothing to remove from: there such an entry revokes. */
 		sink = (struct sink){ .rows = list->rows, .changed = changed, .removals = true };
-		err = collect(list, full, issuers, &sink);
+		err = collect(list, full, &sink);
 	}
 	if (!err && changed)
 		list->rows = revrows_join(list->rows, changed);
@@ -167,16 +186,17 @@ static enum err fill(struct revlist *list, const struct crl *full, const struct 
 }
 
 enum err revlist_build(const struct crl *full, const struct crl *delta, const uint8_t *issuer_key,
-		       const struct revlist_issuers *issuers, struct revlist **out)
+		       struct revlist **out)
 {
 	struct revlist *list = mem_new(sizeof(*list));
 	enum err err;
 
 	atomic_store(&list->refs, 1);
 	memcpy(list->issuer_key, issuer_key, sizeof(list->issuer_key));
+	list->names = names_new();
 	list->rows = revrows_new();
 	describe(list, full, delta ? delta : full);
-	err = full->is_delta ? ERR_RANGE : fill(list, full, delta, issuers);
+	err = full->is_delta ? ERR_RANGE : fill(list, full, delta);
 	if (err)
 		revlist_unref(list);
 	else
@@ -195,14 +215,27 @@ void revlist_unref(struct revlist *list)
 	if (!list || atomic_fetch_sub(&list->refs, 1) != 1)
 		return;
 	revrows_free(list->rows);
+	names_free(list->names);
 	free(list->storage);
 	free(list);
 }
 
-bool revlist_find(const struct revlist *list, const uint8_t *issuer_key, struct slice serial,
-		  struct revlist_hit *out)
+bool revlist_find(const struct revlist *list, const struct revlist_subject *subject,
+		  struct slice serial, struct revlist_hit *out)
 {
-	return revrows_find(list->rows, issuer_key, serial, &out->date, &out->reason);
+	bool found = revrows_find(list->rows, subject->issuer_key, serial, &out->date, &out->reason);
+	uint8_t group[KEY_LEN];
+	struct revlist_hit named;
+	size_t number;
+
+	if (!names_find(list->names, subject->issuer_name, &number))
+		return found;
+	group_of_name(number, group);
+	if (!revrows_find(list->rows, group, serial, &named.date, &named.reason))
+		return found;
+	if (!found || named.date < out->date)
+		*out = named;
+	return true;
 }
 
 void revlist_info(const struct revlist *list, struct revlist_info *out)

@@ -14,21 +14,15 @@
  */
 struct revlist;
 
-/* Who issued what an indirect list names: SHA-256 of the issuer's name and public key (verify.h). */
-struct revlist_issuers {
-	/* False when no CA certificate of that name (DER) is known: such entries revoke nobody. */
-	bool (*find)(void *arg, struct slice name, uint8_t *issuer_key);
-	void *arg;
-};
-
 /*
  * full: a complete list; delta: one that changes it (RFC 5280 5.2.4), or NULL. Both are verified by
  * the caller, and their bytes are not needed afterwards. issuer_key: 32 octets, of the CA whose list it
- * is. issuers may be NULL when full is not indirect. ERR_FORMAT, ERR_SHORT, ERR_TYPE: an entry that cannot
- * be used, hence none of it; ERR_RANGE: delta does not follow on full.
+ * is. Entries that name their issuer (indirect lists, RFC 5280 5.3.3) count for every CA of that name.
+ * ERR_FORMAT, ERR_SHORT, ERR_TYPE: an entry that cannot be used, hence none of it; ERR_LIMIT: they name more than
+ * NAMES_MAX issuers; ERR_RANGE: delta does not follow on full.
  */
 enum err revlist_build(const struct crl *full, const struct crl *delta, const uint8_t *issuer_key,
-		       const struct revlist_issuers *issuers, struct revlist **out) MUST_USE;
+		       struct revlist **out) MUST_USE;
 
 struct revlist *revlist_ref(struct revlist *list);
 void revlist_unref(struct revlist *list); /* NULL is fine */
@@ -38,9 +32,16 @@ struct revlist_hit {
 	unsigned reason;
 };
 
-/* True when the certificate of that issuer with that serial (magnitude without leading zeros) is listed. */
-bool revlist_find(const struct revlist *list, const uint8_t *issuer_key, struct slice serial,
-		  struct revlist_hit *out);
+/* What a list needs to know of a certificate. */
+struct revlist_subject {
+	const uint8_t *issuer_key;
+	struct slice issuer_name;    /* DER, as the certificate has it */
+	const struct points *points; /* points_read() of it; empty when that failed; revlist_find needs none */
+};
+
+/* True when the certificate with that serial (magnitude without leading zeros) is listed. */
+bool revlist_find(const struct revlist *list, const struct revlist_subject *subject,
+		  struct slice serial, struct revlist_hit *out);
 
 struct revlist_info {
 	const uint8_t *issuer_key;
@@ -51,12 +52,6 @@ struct revlist_info {
 };
 
 void revlist_info(const struct revlist *list, struct revlist_info *out);
-
-/* What the caller needs to know of a certificate to tell whether a list answers for it. */
-struct revlist_subject {
-	const uint8_t *issuer_key;
-	const struct points *points; /* points_read() of it; empty when that failed */
-};
 
 /*
  * Whether not being listed means "good" for this certificate (RFC 5280 6.3.3 b):

@@ -148,13 +148,14 @@ static void cover(struct looking *looking, struct verdict_of_lists *all,
 static void look_at_list(struct looking *looking, const struct revlist *list,
 			 struct verdict_of_lists *all)
 {
-	const struct revlist_subject subject = { looking->subject->node->issuer_key, &looking->points };
+	const struct revlist_subject subject = { looking->subject->node->issuer_key, looking->issuer_name,
+						 &looking->points };
 	int64_t now = looking->view->now;
 	struct revlist_info info;
 	struct revlist_hit hit;
 
 	revlist_info(list, &info);
-	if (revlist_find(list, subject.issuer_key, looking->serial, &hit)) {
+	if (revlist_find(list, &subject, looking->serial, &hit)) {
 		if (hit.date > now) {
 			hold(looking, hit.date);
 		} else {

@@ -49,8 +49,9 @@ void trust_get(const struct trust *trust, size_t i, struct trust_ca *out);
 struct x509_st;
 struct trust_issuer {
 	struct x509_st *x509; /* borrowed for the call */
-	/* SHA-256 of name and public key of the CA that its lists speak for: itself, or of the CA that
-	 * certified the signer. Not when indirect_only: then only entries that name their issuer count. */
+	/* SHA-256 of name and public key of the CA that its lists speak for: itself, or the CA that certified the
+	 * signer. When indirect_only its own, which issues nothing: of its lists only entries that name their issuer
+	 * count, and they answer where a distribution point names it. */
 	uint8_t key[32];
 	bool indirect_only;
 };

@@ -57,6 +57,8 @@ static bool describe(const struct ca *ca, int64_t now, struct trust_issuer *out)
 		if (now < ca->info.not_before || now > ca->info.not_after)
 			return false;
 		out->indirect_only = !has_name(ca->x509, X509_get_subject_name(subject));
+		if (out->indirect_only)
+			subject = ca->x509;
 	}
 	return x509_issuer_key(subject, out->key);
 }

@@ -59,22 +59,6 @@ static bool try_issuer(void *arg, const struct trust_issuer *issuer)
 	return !vouching->is_wrong_kind;
 }
 
-/* Names in indirect lists, as keys. */
-static bool take_key(void *arg, const struct trust_issuer *issuer)
-{
-	if (issuer->indirect_only)
-		return false;
-	memcpy(arg, issuer->key, sizeof(issuer->key));
-	return true;
-}
-
-static bool find_issuer(void *arg, struct slice name, uint8_t *key)
-{
-	struct list_job *job = arg;
-
-	return trust_issuers(job->trust, name, job->now, take_key, key);
-}
-
 static struct list_mark mark_of(const struct crl *crl, const uint8_t *key)
 {
 	struct list_mark mark = { .number = crl->number, .has_number = crl->has_number,
@@ -145,14 +129,13 @@ static bool find_delta(struct list_job *job, const struct crl *full, const uint8
 
 static enum err build(struct list_job *job, const struct crl *crl, const uint8_t *key)
 {
-	const struct revlist_issuers issuers = { .find = find_issuer, .arg = job };
 	struct source_list *out = &job->lists[job->list_count];
 	struct crl delta;
 	bool has_delta = find_delta(job, crl, key, &delta);
-	enum err err = revlist_build(crl, has_delta ? &delta : NULL, key, &issuers, &out->list);
+	enum err err = revlist_build(crl, has_delta ? &delta : NULL, key, &out->list);
 
 	if (err && has_delta)
-		err = revlist_build(crl, NULL, key, &issuers, &out->list);
+		err = revlist_build(crl, NULL, key, &out->list);
 	if (err)
 		return err;
 	out->verified = true;
@@ -169,7 +152,7 @@ static enum err hold(struct list_job *job, const struct crl *crl)
 	enum err err;
 
 	empty.entries = SLICE_EMPTY;
-	err = revlist_build(&empty, NULL, nobody, NULL, &out->list);
+	err = revlist_build(&empty, NULL, nobody, &out->list);
 	if (err)
 		return err;
 	out->verified = false;
@@ -205,6 +188,8 @@ static enum err check_entries(const struct crl *crl)
 
 static const char *parse_text(enum err err)
 {
+	if (err == ERR_LIMIT)
+		return "the list names too many issuers";
 	return err == ERR_TYPE ? "the list has an unknown critical extension" : "the list is malformed";
 }
 

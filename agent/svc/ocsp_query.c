@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "pki/der.h"
 #include "pki/ocsp.h"
 #include "pki/points.h"
 #include "svc/revoker_inside.h"
@@ -124,14 +125,18 @@ static bool is_signer_revoked(const struct ocsp_flight *flight, const struct ocs
 {
 	const struct revocation *state = revoker_view(flight->revoker);
 	const struct revocation_source *source;
+	struct revlist_subject subject = { .issuer_key = flight->issuer_key };
 	struct revlist_hit hit;
+	struct slice above;
 
 	if (!answer->delegated || answer->nocheck)
 		return false;
+	if (der_names(flight->issuer, &above, &subject.issuer_name))
+		return true;
 	for (size_t i = 0; (source = revocation_source(state, flight->authority, i)) != NULL; i++)
 		for (size_t k = 0; k < source->list_count; k++)
 			if (source->lists[k].verified &&
-			    revlist_find(source->lists[k].list, flight->issuer_key,
+			    revlist_find(source->lists[k].list, &subject,
 					 slice_of(answer->signer_serial, answer->signer_serial_len), &hit) &&
 			    hit.date <= now)
 				return true;

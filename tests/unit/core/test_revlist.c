@@ -38,23 +38,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-static bool find_other(void *arg, struct slice name, uint8_t *issuer_key)
-{
-	struct fixture *f = arg;
-	unsigned char *der = NULL;
-	int n = i2d_X509_NAME(X509_get_subject_name(f->other->x509), &der);
-	bool same = n > 0 && slice_eq(name, slice_of(der, (size_t)n));
-
-	OPENSSL_free(der);
-	if (same)
-		memcpy(issuer_key, f->other_key, 32);
-	return same;
-}
-
 static enum err build(struct fixture *f, const struct crls_spec *full, const struct crls_spec *delta,
 		      struct revlist **out)
 {
-	struct revlist_issuers issuers = { find_other, f };
 	struct slice a = crls_make(full), b = delta ? crls_make(delta) : SLICE_EMPTY;
 	struct crl x, y;
 	enum err err;
@@ -62,17 +48,34 @@ static enum err build(struct fixture *f, const struct crls_spec *full, const str
 	assert_int_equal(crl_parse(a, &x), ERR_OK);
 	if (delta)
 		assert_int_equal(crl_parse(b, &y), ERR_OK);
-	err = revlist_build(&x, delta ? &y : NULL, f->key, &issuers, out);
+	err = revlist_build(&x, delta ? &y : NULL, f->key, out);
 	free((void *)(uintptr_t)a.ptr);
 	free((void *)(uintptr_t)b.ptr);
 	return err;
 }
 
-static bool has(const struct revlist *list, const uint8_t *key, const char *octets, size_t len)
+static bool find(const struct revlist *list, const struct certs *ca, struct slice serial,
+		 struct revlist_hit *hit)
+{
+	struct revlist_subject subject = { 0 };
+	unsigned char *name = NULL;
+	uint8_t key[32];
+	bool found;
+	int n = i2d_X509_NAME(X509_get_subject_name(ca->x509), &name);
+
+	assert_true(n > 0 && x509_issuer_key(ca->x509, key));
+	subject.issuer_key = key;
+	subject.issuer_name = slice_of(name, (size_t)n);
+	found = revlist_find(list, &subject, serial, hit);
+	OPENSSL_free(name);
+	return found;
+}
+
+static bool has(const struct revlist *list, const struct certs *ca, const char *octets, size_t len)
 {
 	struct revlist_hit hit;
 
-	return revlist_find(list, key, slice_of(octets, len), &hit);
+	return find(list, ca, slice_of(octets, len), &hit);
 }
 
 static void test_lookup(void **state)
@@ -88,15 +91,15 @@ static void test_lookup(void **state)
 
 	assert_int_equal(build(f, &(struct crls_spec){ .issuer = f->ca, .number = "09", .entries = entries },
 			       NULL, &list), ERR_OK);
-	assert_false(has(list, f->key, "\x0c", 1));
-	assert_false(has(list, f->key, "\x0a\x0a", 2));
-	assert_false(has(list, f->other_key, "\x0a", 1));
-	assert_true(has(list, f->key, "", 0));
-	assert_true(has(list, f->key, "\x93\x6e\xac\xbe\x07\xf2\x01\xdf", 8));
-	assert_true(revlist_find(list, f->key, SLICE_LIT("\x0a"), &hit));
+	assert_false(has(list, f->ca, "\x0c", 1));
+	assert_false(has(list, f->ca, "\x0a\x0a", 2));
+	assert_false(has(list, f->other, "\x0a", 1));
+	assert_true(has(list, f->ca, "", 0));
+	assert_true(has(list, f->ca, "\x93\x6e\xac\xbe\x07\xf2\x01\xdf", 8));
+	assert_true(find(list, f->ca, SLICE_LIT("\x0a"), &hit));
 	assert_int_equal(hit.reason, 1);
 	/* Twice listed: the earlier date counts. */
-	assert_true(revlist_find(list, f->key, SLICE_LIT("\x0b"), &hit));
+	assert_true(find(list, f->ca, SLICE_LIT("\x0b"), &hit));
 	assert_int_equal(hit.date, CERTS_FROM);
 	revlist_info(list, &info);
 	assert_int_equal(info.entries, 5);
@@ -147,9 +150,9 @@ static void test_delta(void **state)
 
 	assert_int_equal(build(f, &base, &(struct crls_spec){ .issuer = f->ca, .number = "09", .base = "07",
 							      .entries = changes }, &list), ERR_OK);
-	assert_false(has(list, f->key, "\x01", 1));
-	assert_true(has(list, f->key, "\x02", 1));
-	assert_true(has(list, f->key, "\x03", 1));
+	assert_false(has(list, f->ca, "\x01", 1));
+	assert_true(has(list, f->ca, "\x02", 1));
+	assert_true(has(list, f->ca, "\x03", 1));
 	revlist_unref(list);
 	/* Built on a newer list, not newer than ours, of another issuer, no delta at all. */
 	assert_int_equal(build(f, &base, &(struct crls_spec){ .issuer = f->ca, .number = "09", .base = "08" }, &list), ERR_RANGE);
@@ -159,24 +162,99 @@ static void test_delta(void **state)
 	assert_int_equal(build(f, &(struct crls_spec){ .issuer = f->ca, .number = "09", .base = "07" }, NULL, &list), ERR_RANGE);
 }
 
+static const char *const indirect[] = { "issuingDistributionPoint=critical,@idp", NULL };
+#define INDIRECT .extensions = indirect, .conf = "[idp]\nindirectCRL=TRUE\n"
+
 static void test_indirect(void **state)
 {
 	struct fixture *f = *state;
-	const char *const extensions[] = { "issuingDistributionPoint=critical,@idp", NULL };
 	const struct crls_entry entries[] = { { .serial = "01" }, { .serial = "02", .issuer = f->other },
 					      { .serial = "03" }, { .serial = "04", .issuer = f->ca },
 					      { 0 } };
+	struct certs *third = certs_ca("/CN=Third CA", NULL);
 	struct revlist *list;
 
-	assert_int_equal(build(f, &(struct crls_spec){ .issuer = f->ca, .entries = entries, .extensions = extensions,
-			       .conf = "[idp]\nindirectCRL=TRUE\n" }, NULL, &list), ERR_OK);
-	assert_true(has(list, f->key, "\x01", 1));
-	assert_true(has(list, f->other_key, "\x02", 1));
-	assert_true(has(list, f->other_key, "\x03", 1));
-	assert_false(has(list, f->key, "\x02", 1));
-	/* find_other knows nothing of the list's own name: nobody is revoked by guessing. */
-	assert_false(has(list, f->other_key, "\x04", 1));
+	assert_int_equal(build(f, &(struct crls_spec){ .issuer = f->ca, .entries = entries, INDIRECT }, NULL, &list),
+			 ERR_OK);
+	assert_false(has(list, f->ca, "\x02", 1));
+	assert_false(has(list, f->ca, "\x03", 1));
+	assert_false(has(list, f->other, "\x01", 1));
+	assert_false(has(list, f->other, "\x04", 1));
+	for (int serial = 1; serial < 5; serial++)
+		assert_false(has(list, third, (const char[]){ (char)serial }, 1));
+	assert_true(has(list, f->ca, "\x01", 1));
+	assert_true(has(list, f->other, "\x02", 1));
+	assert_true(has(list, f->other, "\x03", 1));
+	assert_true(has(list, f->ca, "\x04", 1));
 	revlist_unref(list);
+	certs_free(third);
+}
+
+/* An entry gives a name and no key: it is for every CA that bears the name, in whichever spelling. */
+static void test_name_that_two_share(void **state)
+{
+	struct fixture *f = *state;
+	struct certs *twin = certs_ca("/CN=Other CA", NULL), *spelt = certs_ca("/CN=other  CA", NULL);
+	const struct crls_entry entries[] = { { .serial = "01", .issuer = f->other, .date = CERTS_NOW },
+					      { .serial = "02", .issuer = f->ca }, { .serial = "03", .issuer = spelt },
+					      { 0 } };
+	struct revlist_hit hit;
+	struct revlist *list;
+
+	assert_int_equal(build(f, &(struct crls_spec){ .issuer = f->ca, .entries = entries, INDIRECT }, NULL, &list),
+			 ERR_OK);
+	assert_false(has(list, twin, "\x02", 1));
+	assert_false(has(list, f->ca, "\x01", 1));
+	assert_true(find(list, twin, SLICE_LIT("\x01"), &hit));
+	assert_int_equal(hit.date, CERTS_NOW);
+	assert_true(has(list, f->other, "\x01", 1));
+	assert_true(has(list, f->other, "\x03", 1));
+	assert_true(has(list, twin, "\x03", 1));
+	assert_true(has(list, spelt, "\x01", 1));
+	revlist_unref(list);
+	certs_free(twin);
+	certs_free(spelt);
+}
+
+/* The list's own front entries are its signer's; a twin is meant only where its name stands. */
+static void test_twin_of_the_lists_own_ca(void **state)
+{
+	struct fixture *f = *state;
+	struct certs *twin = certs_ca("/CN=List CA", NULL);
+	const struct crls_entry entries[] = { { .serial = "01" }, { .serial = "05", .date = CERTS_NOW },
+					      { .serial = "02", .issuer = twin }, { .serial = "05" }, { 0 } };
+	struct revlist_hit hit;
+	struct revlist *list;
+
+	assert_int_equal(build(f, &(struct crls_spec){ .issuer = f->ca, .entries = entries, INDIRECT }, NULL, &list),
+			 ERR_OK);
+	assert_false(has(list, twin, "\x01", 1));
+	assert_true(has(list, twin, "\x02", 1));
+	assert_true(has(list, f->ca, "\x02", 1));
+	/* Once by key and once by name: the earlier date counts. */
+	assert_true(find(list, f->ca, SLICE_LIT("\x05"), &hit));
+	assert_int_equal(hit.date, CERTS_FROM);
+	revlist_unref(list);
+	certs_free(twin);
+}
+
+static void test_delta_of_an_indirect_list(void **state)
+{
+	struct fixture *f = *state;
+	struct certs *twin = certs_ca("/CN=Other CA", NULL);
+	const struct crls_entry full[] = { { .serial = "01", .issuer = f->other }, { .serial = "02" }, { 0 } };
+	const struct crls_entry changes[] = { { .serial = "01", .reason = 8, .issuer = twin }, { .serial = "03" }, { 0 } };
+	struct revlist *list;
+
+	assert_int_equal(build(f, &(struct crls_spec){ .issuer = f->ca, .number = "07", .entries = full, INDIRECT },
+			       &(struct crls_spec){ .issuer = f->ca, .number = "08", .base = "07", .entries = changes,
+						    INDIRECT }, &list), ERR_OK);
+	assert_false(has(list, f->other, "\x01", 1));
+	assert_true(has(list, f->other, "\x02", 1));
+	assert_true(has(list, f->other, "\x03", 1));
+	assert_true(has(list, twin, "\x03", 1));
+	revlist_unref(list);
+	certs_free(twin);
 }
 
 static bool covers(struct fixture *f, const char *scope, bool is_ca, const char *point)
@@ -229,6 +307,9 @@ int main(void)
 		cmocka_unit_test(test_bad_entry_spoils_the_list),
 		cmocka_unit_test(test_delta),
 		cmocka_unit_test(test_indirect),
+		cmocka_unit_test(test_name_that_two_share),
+		cmocka_unit_test(test_twin_of_the_lists_own_ca),
+		cmocka_unit_test(test_delta_of_an_indirect_list),
 		cmocka_unit_test(test_scope),
 	};
 

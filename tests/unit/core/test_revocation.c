@@ -120,7 +120,7 @@ static struct revlist *list_of(const struct crls_spec *spec)
 
 	assert_int_equal(crl_parse(der, &crl), ERR_OK);
 	assert_true(x509_issuer_key(spec->issuer->x509, key));
-	assert_int_equal(revlist_build(&crl, NULL, key, NULL, &list), ERR_OK);
+	assert_int_equal(revlist_build(&crl, NULL, key, &list), ERR_OK);
 	free((void *)(uintptr_t)der.ptr);
 	return list;
 }
@@ -239,6 +239,41 @@ static void lists_end(void **state)
 	rig_sleep(1000000000);
 	is(rig, alice, REASON_REVOCATION_STALE, REVOCATION_STALE, "crl");
 	rig_free(rig);
+}
+
+/* Two CAs share a name: what an indirect list says of that name counts for the certificates of both. */
+static void a_name_that_two_share(void **state)
+{
+	static const char *const extensions[] = { "issuingDistributionPoint=critical,@idp", NULL };
+	static const char *const point[] = { "crlDistributionPoints=cdp", NULL };
+	const char *conf = "[cdp]\nCRLissuer=dirName:lister\n[lister]\nCN=Lister\n";
+	struct certs *lister = certs_ca("/CN=Lister", NULL);
+	struct certs *twins[] = { certs_ca("/CN=Twin", NULL), certs_ca("/CN=Twin", NULL) };
+	const struct crls_entry entries[] = { { .serial = "0B", .issuer = twins[0] }, { 0 } };
+	char anchors[8192];
+	struct rig_file files[] = { { "ca.pem", anchors }, { NULL, NULL } };
+	struct rig *rig;
+
+	(void)state;
+	snprintf(anchors, sizeof(anchors), "%s%s%s", lister->pem, twins[0]->pem, twins[1]->pem);
+	rig = rig_new("return { authorities = { ca = { certificates = \"ca.pem\", revocation = { " LISTS " } } },"
+		      " hosts = { [\"*\"] = { authorities = { \"ca\" } } } }", files);
+	KNOW(rig, { .issuer = lister, .entries = entries, .extensions = extensions, .conf = "[idp]\nindirectCRL=TRUE\n" });
+	for (size_t i = 0; i < 2; i++) {
+		struct certs *good = certs_make(&(struct certs_spec){ .subject = "/CN=good", .issuer = twins[i],
+			.serial = "0A", .extensions = point, .conf = conf });
+		struct certs *bad = certs_make(&(struct certs_spec){ .subject = "/CN=bad", .issuer = twins[i],
+			.serial = "0B", .extensions = point, .conf = conf });
+
+		is(rig, bad, REASON_CERTIFICATE_REVOKED, REVOCATION_REVOKED, "crl");
+		is(rig, good, REASON_ALLOWED, REVOCATION_GOOD, "crl");
+		certs_free(good);
+		certs_free(bad);
+	}
+	rig_free(rig);
+	for (size_t i = 0; i < 2; i++)
+		certs_free(twins[i]);
+	certs_free(lister);
 }
 
 static void revoked_until_a_newer_list(void **state)
@@ -532,7 +567,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_known), cmocka_unit_test(a_list_revokes_what_is_cached),
-		cmocka_unit_test(lists_end), cmocka_unit_test(revoked_until_a_newer_list),
+		cmocka_unit_test(lists_end), cmocka_unit_test(a_name_that_two_share),
+		cmocka_unit_test(revoked_until_a_newer_list),
 		cmocka_unit_test(dates_to_come), cmocka_unit_test(lists_that_do_not_cover),
 		cmocka_unit_test(intermediates), cmocka_unit_test(deny_files),
 		cmocka_unit_test(none_decides), cmocka_unit_test(a_point_is_waited_for),

@@ -125,6 +125,9 @@ static void signers_are_no_anchors(void **state)
 	trust_issuers(trust, crl.issuer, CERTS_NOW, on_issuer, &found);
 	assert_int_equal(found.count, 1);
 	assert_int_equal(found.indirect, 1);
+	/* Another name's list speaks for no CA: it is looked for under its own. */
+	assert_true(x509_issuer_key(other->x509, key));
+	assert_memory_equal(found.key, key, 32);
 	free((void *)(uintptr_t)der.ptr);
 	/* A signer of the CA's own name speaks for the CA's key. */
 	der = list_of(same, &crl);

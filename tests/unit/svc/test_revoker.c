@@ -170,11 +170,12 @@ static const struct revocation_source *source(struct rig *rig, enum source_kind 
 static bool revokes(struct rig *rig, enum source_kind kind, const char *name, const char *serial)
 {
 	const struct revocation_source *said = source(rig, kind, name);
+	const struct revlist_subject subject = { .issuer_key = rig->ca_key };
 	struct revlist_hit hit;
 
 	for (size_t i = 0; said && i < said->list_count; i++)
 		if (said->lists[i].verified &&
-		    revlist_find(said->lists[i].list, rig->ca_key, slice_str(serial), &hit) &&
+		    revlist_find(said->lists[i].list, &subject, slice_str(serial), &hit) &&
 		    hit.reason != CRL_REASON_REMOVE_FROM_CRL)
 			return true;
 	return false;
