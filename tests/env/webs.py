@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs nginx and Caddy with the shipped files. Only what depends on the place is changed in them: addresses and paths."""
+import pathlib
+
+from process import ROOT, Process, accepts, free_port
+
+
+def place(folder, name, pki, agent, origin, edits=()):
+    """The shipped file's text for this test. agent, origin: ports. Returns (text, port of the front)."""
+    port = free_port()
+    text = (ROOT / "docker" / name).read_text()
+    server = pki.path("server").parent
+    root = f"/etc/{pathlib.Path(name).parts[0]}/pki"
+    for old, new in ((root, str(server)), (":8443", f":{port}"), ("127.0.0.1:9642", f"127.0.0.1:{agent}"),
+                     ("127.0.0.1:8080", f"127.0.0.1:{origin}"), *edits):
+        if old not in text:
+            raise AssertionError(f"{name} has no {old}")
+        text = text.replace(old, new)
+    pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+    return text, port
+
+
+class Nginx(Process):
+    """The shipped conf.d file inside the least nginx.conf."""
+
+    def __init__(self, folder, pki, agent, origin, edits=()):
+        folder = pathlib.Path(folder)
+        text, self.port = place(folder, "nginx/mtlsguard.conf", pki, agent, origin, edits)
+        (folder / "mtlsguard.conf").write_text(text)
+        temps = "".join(f"    {name}_temp_path {folder}/tmp-{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (folder / "nginx.conf").write_text(f"""daemon off;
+user root;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+{temps}    include {folder}/mtlsguard.conf;
+}}
+""")
+        super().__init__(["nginx", "-c", folder / "nginx.conf", "-e", folder / "error.log"], folder / "nginx.log")
+
+    def start(self):
+        self.launch(lambda: accepts(self.port), "nginx")
+        return self
+
+
+class Caddy(Process):
+    def __init__(self, folder, pki, agent, origin, edits=()):
+        folder = pathlib.Path(folder)
+        text, self.port = place(folder, "caddy/Caddyfile", pki, agent, origin, edits)
+        (folder / "Caddyfile").write_text(text)
+        env = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+        super().__init__(["caddy", "run", "--adapter", "caddyfile", "--config", folder / "Caddyfile"], folder / "caddy.log", env)
+
+    def start(self):
+        self.launch(lambda: accepts(self.port), "Caddy")
+        return self
