@@ -21,6 +21,15 @@ struct dialect_chain {
 
 #define DIALECT_CHAIN_MAX 32u
 
+/* Which proxy speaks on an http listener: it fixes path, headers and what an answer may be. */
+enum http_dialect { HTTP_ENVOY, HTTP_NGINX, HTTP_TRAEFIK, HTTP_CADDY, HTTP_HAPROXY, HTTP_DIALECT_COUNT };
+
+/* Their words in the configuration, in the order of the enum; NULL after the last. */
+extern const char *const http_dialect_words[];
+
+/* The dialect of that word, or HTTP_DIALECT_COUNT. */
+enum http_dialect http_dialect_find(struct slice word);
+
 /*
  * Percent-encoded PEM (Envoy's urlEncode, nginx's $ssl_client_escaped_cert):
  * one to max CERTIFICATE blocks (RFC 7468, nothing around them, lines of up to
@@ -43,5 +52,29 @@ struct dialect_xfcc {
  * other doubt, the JSON form too.
  */
 enum err dialect_xfcc(struct slice header, struct dialect_xfcc *out) MUST_USE;
+
+/*
+ * The certificates of such an element: the leaf first, then the rest of Chain.
+ * *has_chain: Chain was there, which must begin with Cert; a Hash must be the
+ * SHA-256 of Cert. ERR_NOT_FOUND: an element without Cert. ERR_CRYPTO: Hash or
+ * Chain is of another certificate. ERR_DUPLICATE, ERR_FORMAT, ERR_LIMIT,
+ * ERR_MEMORY as above.
+ */
+enum err dialect_xfcc_chain(struct arena *arena, struct slice header, struct dialect_chain *out, bool *has_chain) MUST_USE;
+
+/*
+ * Client-Cert (RFC 9440 2.2): one byte sequence, ":base64:", padded (RFC 8941
+ * 3.3.5), without parameters. Client-Cert-Chain (2.3): a list of them, blanks
+ * and tabs around its commas (RFC 8941 3.1), one to max. ERR_FORMAT, ERR_LIMIT, ERR_MEMORY.
+ */
+enum err dialect_client_cert(struct arena *arena, struct slice text, struct dialect_chain *out) MUST_USE;
+enum err dialect_client_cert_chain(struct arena *arena, struct slice text, size_t max, struct dialect_chain *out) MUST_USE;
+
+/*
+ * Traefik's passTLSClientCert: base64 of each certificate as it was presented,
+ * the leaf first, commas between them; before 2.9.4 each percent-encoded.
+ * ERR_FORMAT, ERR_LIMIT (more than max), ERR_MEMORY.
+ */
+enum err dialect_traefik(struct arena *arena, struct slice text, size_t max, struct dialect_chain *out) MUST_USE;
 
 #endif

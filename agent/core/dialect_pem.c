@@ -1,73 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/dialect.h"
 
-#include "base/reader.h"
+#include "core/dialect_text.h"
 
 #define BEGIN SLICE_LIT("-----BEGIN CERTIFICATE-----")
 #define END SLICE_LIT("-----END CERTIFICATE-----")
 #define LINE_MAX_CHARS 76
-
-static int hex(uint8_t c)
-{
-	uint8_t lower = ascii_lower(c);
-
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-/* Decodes every %XX of text into out, which has room for all of it. */
-static enum err unescape(struct slice text, uint8_t *out, size_t *len)
-{
-	*len = 0;
-	while (text.len) {
-		size_t run = slice_find(text, '%');
-
-		memcpy(out + *len, text.ptr, run);
-		*len += run;
-		text = slice_sub(text, run, text.len);
-		if (text.len == 0)
-			break;
-		if (text.len < 3 || hex(text.ptr[1]) < 0 || hex(text.ptr[2]) < 0)
-			return ERR_FORMAT;
-		out[(*len)++] = (uint8_t)(hex(text.ptr[1]) << 4 | hex(text.ptr[2]));
-		text = slice_sub(text, 3, text.len);
-	}
-	return ERR_OK;
-}
-
-/* The value of a base64 digit plus one, 0: none. */
-static const uint8_t digits[256] = {
-	['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6, ['G'] = 7, ['H'] = 8,
-	['I'] = 9, ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
-	['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
-	['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
-	['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
-	['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
-	['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
-	['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
-};
-
-/* Four digits, the last one or two of them perhaps "=". Returns the octets, 0: not base64. */
-static size_t quantum(const uint8_t *s, uint8_t *out)
-{
-	unsigned a = digits[s[0]], b = digits[s[1]], c = digits[s[2]], d = digits[s[3]];
-	size_t n = s[3] != '=' ? 3 : s[2] != '=' ? 2 : 1;
-	uint32_t v;
-
-	if (!a || !b || (!c && n > 1) || (!d && n > 2))
-		return 0;
-	v = (a - 1) << 18 | (b - 1) << 12 | (n > 1 ? (c - 1) << 6 : 0) | (n > 2 ? d - 1 : 0);
-	/* Bits behind the last octet are zero (RFC 4648 3.5): one certificate, one text. */
-	if ((n == 1 && v & 0xffff) || (n == 2 && v & 0xff))
-		return 0;
-	out[0] = (uint8_t)(v >> 16);
-	if (n > 1)
-		out[1] = (uint8_t)(v >> 8);
-	if (n > 2)
-		out[2] = (uint8_t)v;
-	return n;
-}
 
 /* The next line without its end, which is LF or CR LF; the text's last line may have none. */
 static struct slice next_line(struct slice *text)
@@ -101,7 +39,7 @@ static enum err read_block(struct slice *text, uint8_t *out, size_t *len)
 			if (have < 4)
 				continue;
 			have = 0;
-			n = closed ? 0 : quantum(four, out + *len);
+			n = closed ? 0 : dialect_quantum(four, out + *len);
 			if (n == 0)
 				return ERR_FORMAT;
 			closed = n < 3;
@@ -143,7 +81,7 @@ enum err dialect_pem(struct arena *arena, struct slice text, size_t max, struct 
 	*out = (struct dialect_chain){ .count = 0 };
 	if (!plain)
 		return ERR_MEMORY;
-	err = unescape(text, plain, &len);
+	err = dialect_unescape(text, plain, &len);
 	if (err)
 		return err;
 	der = arena_take(arena, len / 4 * 3 + 3);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/dialect.h"
 
+#include "base/text.h"
+#include "core/digest.h"
+
 #define HASH_DIGITS 64
 
 /* "…" behind its first quote, with \" for a quote; *escaped: there was a backslash. */
@@ -105,4 +108,45 @@ enum err dialect_xfcc(struct slice header, struct dialect_xfcc *out)
 			return ERR_FORMAT;
 		rest = slice_sub(rest, 1, rest.len);
 	}
+}
+
+/* The hex digits of Hash and the SHA-256 of the certificate say the same. */
+static enum err check_hash(struct slice digits, struct slice der)
+{
+	uint8_t octets[DIGEST_MAX], hex[2 * DIGEST_MAX];
+	struct buf b = buf_fixed(hex, sizeof(hex));
+	size_t len;
+	enum err err = digest_make(SLICE_LIT("SHA-256"), der, octets, &len);
+
+	if (err)
+		return err;
+	text_hex(&b, slice_of(octets, len), false);
+	return slice_eq(buf_slice(&b), digits) ? ERR_OK : ERR_CRYPTO;
+}
+
+enum err dialect_xfcc_chain(struct arena *arena, struct slice header, struct dialect_chain *out, bool *has_chain)
+{
+	struct dialect_xfcc xfcc;
+	struct dialect_chain leaf;
+	enum err err = dialect_xfcc(header, &xfcc);
+
+	*out = (struct dialect_chain){ .count = 0 };
+	*has_chain = !err && xfcc.chain.len > 0;
+	if (err)
+		return err;
+	if (xfcc.cert.len == 0)
+		return ERR_NOT_FOUND;
+	err = dialect_pem(arena, xfcc.cert, 1, &leaf);
+	if (!err && xfcc.hash.len)
+		err = check_hash(xfcc.hash, leaf.der);
+	if (err)
+		return err;
+	if (!*has_chain) {
+		*out = leaf;
+		return ERR_OK;
+	}
+	err = dialect_pem(arena, xfcc.chain, DIALECT_CHAIN_MAX, out);
+	if (!err && !slice_eq(slice_sub(out->der, 0, out->first), leaf.der))
+		err = ERR_CRYPTO;
+	return err;
 }
