@@ -3,107 +3,19 @@
 
 #include "base/text.h"
 #include "core/request_headers.h"
+#include "front/pairs.h"
 #include "wire/authz.h"
 
-#define PAIRS_MAX 400u
-#define SLOTS 1024u
-
-/* A header to set, with all values that it is set to. */
-struct pair {
-	struct slice name, value;
-	uint16_t next;	/* a further value of this name, 0: none */
-	uint16_t tail;	/* the last of them */
-	bool further;	/* it is one */
-	bool deleted;	/* the client's own is to go */
-};
-
-/* Headers to set, found by name; number 0 is nobody's. */
-struct pairs {
-	struct pair *items;
-	unsigned count;
-	uint16_t slots[SLOTS];
-};
-
-/* Names are a worker's or ours: nobody gains by making them collide. */
-static unsigned slot_of(struct slice name)
-{
-	unsigned h = (unsigned)name.len;
-
-	for (size_t i = 0; i < name.len; i++)
-		h = h * 31 + ascii_lower(name.ptr[i]);
-	return h % SLOTS;
-}
-
-/* Where a name's number stands, or would. */
-static uint16_t *find(struct pairs *pairs, struct slice name)
-{
-	unsigned at = slot_of(name);
-
-	while (pairs->slots[at] && !slice_eq_nocase(pairs->items[pairs->slots[at]].name, name))
-		at = (at + 1) % SLOTS;
-	return &pairs->slots[at];
-}
-
-static enum err add(struct pairs *pairs, struct slice name, struct slice value)
-{
-	uint16_t *slot = find(pairs, name);
-	struct pair *first;
-
-	if (pairs->count == PAIRS_MAX)
-		return ERR_LIMIT;
-	if (!utf8_valid(value) || !utf8_valid(name))
-		return ERR_FORMAT;
-	pairs->items[++pairs->count] = (struct pair){ .name = name, .value = value, .further = *slot != 0 };
-	if (!*slot) {
-		*slot = (uint16_t)pairs->count;
-		pairs->items[pairs->count].tail = *slot;
-		return ERR_OK;
-	}
-	first = &pairs->items[*slot];
-	pairs->items[first->tail].next = (uint16_t)pairs->count;
-	first->tail = (uint16_t)pairs->count;
-	return ERR_OK;
-}
-
+/* Protobuf's strings are UTF-8. */
 static enum err collect(struct pairs *pairs, struct arena *arena, const struct header_block *set)
 {
 	struct header_cursor cursor = { 0 };
 	struct slice name, value;
-	enum err err = ERR_OK;
+	enum err err = pairs_init(pairs, arena);
 
-	pairs->items = arena_take(arena, (PAIRS_MAX + 1) * sizeof(*pairs->items));
-	if (!pairs->items)
-		return ERR_MEMORY;
 	while (!err && header_block_next_pair(set, &cursor, &name, &value))
-		err = add(pairs, name, value);
+		err = utf8_valid(value) && utf8_valid(name) ? pairs_add(pairs, name, value) : ERR_FORMAT;
 	return err;
-}
-
-/* All values of one name as one; Cookie has a separator of its own (RFC 9113 8.2.3). */
-static struct slice joined(const struct pairs *pairs, const struct pair *first, struct arena *arena)
-{
-	struct slice separator = slice_eq_nocase(first->name, SLICE_LIT("cookie")) ? SLICE_LIT("; ") : SLICE_LIT(", ");
-	const struct pair *pair = first;
-	size_t size = first->value.len;
-	uint8_t *bytes;
-	struct buf b;
-
-	if (!first->next)
-		return first->value;
-	while (pair->next) {
-		pair = &pairs->items[pair->next];
-		size += separator.len + pair->value.len;
-	}
-	bytes = arena_take(arena, size);
-	if (!bytes)
-		return SLICE_EMPTY;
-	b = buf_fixed(bytes, size);
-	for (pair = first;; pair = &pairs->items[pair->next]) {
-		buf_put(&b, pair->value);
-		if (!pair->next)
-			return buf_slice(&b);
-		buf_put(&b, separator);
-	}
 }
 
 /* Marks what is set in the place of the client's own, and tells Envoy to remove the rest. */
@@ -113,7 +25,7 @@ static void put_removals(struct buf *out, struct pairs *pairs, const struct head
 	struct slice name;
 
 	while (header_block_next_name(del, &cursor, &name)) {
-		uint16_t number = *find(pairs, name);
+		uint16_t number = pairs_find(pairs, name);
 
 		if (number)
 			pairs->items[number].deleted = true;
@@ -125,11 +37,11 @@ static void put_removals(struct buf *out, struct pairs *pairs, const struct head
 static enum err put_request_headers(struct buf *out, const struct request *req)
 {
 	const struct verdict *verdict = &req->verdict;
-	struct pairs pairs = { .count = 0 };
+	struct pairs pairs;
 	enum err err = collect(&pairs, req->arena, &verdict->req_set);
 
 	if (!err && verdict->client_cert)
-		err = add(&pairs, SLICE_LIT("client-cert"), verdict->client_cert_value);
+		err = pairs_add(&pairs, SLICE_LIT("client-cert"), verdict->client_cert_value);
 	if (err)
 		return err;
 	put_removals(out, &pairs, &verdict->req_del);
@@ -139,9 +51,9 @@ static enum err put_request_headers(struct buf *out, const struct request *req)
 
 		if (pair->further)
 			continue;
-		value = joined(&pairs, pair, req->arena);
-		if (!value.ptr && pair->next)
-			return ERR_MEMORY;
+		err = pairs_join(&pairs, pair, req->arena, &value);
+		if (err)
+			return err;
 		/* Appending to a header that isn't there adds nothing. */
 		authz_put_header(out, AUTHZ_HEADERS, pair->name, value,
 				 !pair->deleted && request_header(req, pair->name, &ignored) == HEADER_PRESENT);
@@ -153,8 +65,8 @@ static enum err put_request_headers(struct buf *out, const struct request *req)
 static enum err put_response_headers(struct buf *out, const struct request *req, unsigned *undeletable)
 {
 	const struct verdict *verdict = &req->verdict;
-	struct pairs pairs = { .count = 0 };
 	struct header_cursor cursor = { 0 };
+	struct pairs pairs;
 	struct slice name;
 	enum err err;
 
@@ -165,7 +77,7 @@ static enum err put_response_headers(struct buf *out, const struct request *req,
 	if (err)
 		return err;
 	while (header_block_next_name(&verdict->res_del, &cursor, &name)) {
-		uint16_t number = *find(&pairs, name);
+		uint16_t number = pairs_find(&pairs, name);
 
 		if (number)
 			pairs.items[number].deleted = true;
