@@ -18,7 +18,13 @@ struct span {
 
 struct layout {
 	struct buf bytes;
-	struct span authority, headers, der_headers, client_cert, chain_headers, chain_text, chain;
+	struct span authority, issuer_serial, issuer_ski, headers, der_headers, client_cert, chain_headers,
+		chain_text, chain;
+};
+
+/* What verification says about the direct issuer. */
+struct issuer {
+	struct slice serial, ski;
 };
 
 static void put_pair(struct buf *b, const char *name, struct slice value)
@@ -119,11 +125,10 @@ static void lay_der_headers(struct layout *layout, const struct cert *cert)
 	close_span(layout, &layout->der_headers);
 }
 
-static void fill_facts(struct cert_entry *entry)
+static void fill_facts(struct cert_entry *entry, const struct issuer *issuer)
 {
 	const struct cert *cert = entry->cert;
 	struct slice *facts = entry->facts;
-	struct slice issuer_ski = slice_str(entry->result.issuer_ski);
 
 	facts[FACT_PRESENTED] = SLICE_LIT("1");
 	facts[FACT_VERIFIED] = slice_str(verify_text(entry->result.error));
@@ -133,9 +138,9 @@ static void fill_facts(struct cert_entry *entry)
 	facts[FACT_ISSUER_DN_LEGACY] = cert->issuer_dn_legacy;
 	facts[FACT_SUBJECT_DN_LEGACY] = cert->subject_dn_legacy;
 	facts[FACT_SERIAL] = cert->serial;
-	facts[FACT_ISSUER_SERIAL] = slice_str(entry->result.issuer_serial);
+	facts[FACT_ISSUER_SERIAL] = issuer->serial;
 	facts[FACT_SKI] = cert->ski;
-	facts[FACT_ISSUER_SKI] = issuer_ski.len ? issuer_ski : cert->issuer_ski;
+	facts[FACT_ISSUER_SKI] = issuer->ski;
 	facts[FACT_FINGERPRINT_SHA1] = cert->sha1;
 	facts[FACT_FINGERPRINT_SHA256] = cert->sha256;
 	facts[FACT_NOT_BEFORE] = cert->not_before_text;
@@ -159,6 +164,7 @@ static void keep_path(struct cert_entry *entry, struct ders *ders, struct verify
 {
 	struct buf der = buf_capped(0);
 
+	entry->above = mem_array(path->count - 1, sizeof(*entry->above));
 	for (size_t i = 1; i < path->count; i++) {
 		buf_reset(&der);
 		x509_der(path->certs[i], &der);
@@ -168,8 +174,23 @@ static void keep_path(struct cert_entry *entry, struct ders *ders, struct verify
 	verify_path_fini(path);
 }
 
+static void keep_nodes(struct cert_result *result, const struct verify_node *path, size_t count)
+{
+	result->path_len = count;
+	result->path = (struct verify_node *)(void *)mem_dup(slice_of(path, count * sizeof(*path)));
+}
+
+static void keep_result(struct cert_entry *entry, const struct verify_result *result)
+{
+	entry->result = (struct cert_result){
+		.error = result->error, .authority = result->authority, .memory = result->memory,
+		.valid_from = result->valid_from, .valid_until = result->valid_until,
+	};
+	keep_nodes(&entry->result, result->path, result->path_len);
+}
+
 static void verify(struct cert_entry *entry, const struct slice *ders, size_t count,
-		   const struct certcache_query *query)
+		   const struct certcache_query *query, struct verify_result *result)
 {
 	const struct host_conf *host = query->host;
 	struct trust **trusts = mem_array(host->authority_count, sizeof(*trusts));
@@ -182,7 +203,9 @@ static void verify(struct cert_entry *entry, const struct slice *ders, size_t co
 
 	for (size_t i = 0; i < host->authority_count; i++)
 		trusts[i] = snapshot_trust(query->snapshot, host->authorities[i]);
-	verify_run(&input, &entry->result);
+	verify_run(&input, result);
+	cert_forget_x509(entry->cert);
+	keep_result(entry, result);
 	if (entry->result.error == 0 && input.path)
 		keep_path(entry, entry->ders, &path);
 	free(trusts);
@@ -215,7 +238,7 @@ static struct revocation_view view_of(const struct cert_entry_env *env, const st
 
 static void hold(struct cert_entry *entry, const struct cert_entry_env *env, int64_t now)
 {
-	const struct verify_result *result = &entry->result;
+	const struct cert_result *result = &entry->result;
 
 	entry->state = revocation_number(env->state);
 	/* A clock that goes back makes answers of another time; what failed to verify has none. */
@@ -257,6 +280,8 @@ static void place(struct cert_entry *entry, struct layout *layout)
 	entry->client_cert = placed(layout, storage, layout->client_cert);
 	entry->chain_headers = placed(layout, storage, layout->chain_headers);
 	entry->chain = placed(layout, storage, layout->chain);
+	entry->facts[FACT_ISSUER_SERIAL] = placed(layout, storage, layout->issuer_serial);
+	entry->facts[FACT_ISSUER_SKI] = placed(layout, storage, layout->issuer_ski);
 	entry->facts[FACT_CHAIN_RFC9440] = placed(layout, storage, layout->chain_text);
 	buf_fini(&layout->bytes);
 }
@@ -268,6 +293,8 @@ static void lay_out(struct cert_entry *entry, struct slice chain, const struct s
 	struct layout layout = { .bytes = buf_capped(0) };
 
 	lay_bytes(&layout, &layout.chain, chain);
+	lay_bytes(&layout, &layout.issuer_serial, entry->facts[FACT_ISSUER_SERIAL]);
+	lay_bytes(&layout, &layout.issuer_ski, entry->facts[FACT_ISSUER_SKI]);
 	if (!lay_chain_text(&layout, ders, count))
 		entry->facts[FACT_CHAIN_RFC9440_TOO_LARGE] = word(true);
 	if (!entry->result.error)
@@ -285,11 +312,11 @@ static void lay_out(struct cert_entry *entry, struct slice chain, const struct s
 	place(entry, &layout);
 }
 
-static void finish(struct cert_entry *entry, struct slice chain, const struct slice *ders,
-		   size_t count, const struct certcache_query *query)
+static void finish(struct cert_entry *entry, const struct issuer *issuer, struct slice chain,
+		   const struct slice *ders, size_t count, const struct certcache_query *query)
 {
 	entry->revoked = entry->revocation.status == REVOCATION_REVOKED;
-	fill_facts(entry);
+	fill_facts(entry, issuer);
 	lay_out(entry, chain, ders, count, query);
 }
 
@@ -299,6 +326,8 @@ struct cert_entry *cert_entry_make(const struct cert_entry_env *env, struct cert
 {
 	struct cert_entry *entry = mem_new(sizeof(*entry));
 	struct slice ders[CHAIN_CERTS_MAX];
+	struct verify_result result;
+	struct issuer issuer;
 	size_t count = 0;
 
 	entry->refs = 1;
@@ -309,10 +338,13 @@ struct cert_entry *cert_entry_make(const struct cert_entry_env *env, struct cert
 	/* The caller has split it once already, so it splits. */
 	if (cert_split(chain, ders, CHAIN_CERTS_MAX, &count))
 		count = 0;
-	verify(entry, ders, count, query);
+	verify(entry, ders, count, query, &result);
 	look(env, entry, query, &entry->revocation);
 	hold(entry, env, query->now);
-	finish(entry, chain, ders, count, query);
+	issuer = (struct issuer){ slice_str(result.issuer_serial), slice_str(result.issuer_ski) };
+	if (issuer.ski.len == 0)
+		issuer.ski = cert->issuer_ski;
+	finish(entry, &issuer, chain, ders, count, query);
 	return entry;
 }
 
@@ -328,6 +360,7 @@ static struct cert_entry *with_answer(const struct cert_entry *before,
 				      const struct certcache_query *query, uint64_t key)
 {
 	struct cert_entry *entry = mem_new(sizeof(*entry));
+	const struct issuer issuer = { before->facts[FACT_ISSUER_SERIAL], before->facts[FACT_ISSUER_SKI] };
 	struct slice ders[CHAIN_CERTS_MAX];
 	size_t count = 0;
 
@@ -336,15 +369,17 @@ static struct cert_entry *with_answer(const struct cert_entry *before,
 	entry->ders = before->ders;
 	entry->cert = cert_ref(before->cert);
 	entry->result = before->result;
+	keep_nodes(&entry->result, before->result.path, before->result.path_len);
 	entry->snapshot = before->snapshot;
 	entry->chains = before->chains;
+	entry->above = mem_array(before->above_count, sizeof(*entry->above));
 	for (size_t i = 0; i < before->above_count; i++)
 		entry->above[i] = ders_keep(entry->ders, before->above[i]->der);
 	entry->above_count = before->above_count;
 	entry->revocation = *answer;
 	if (cert_split(before->chain, ders, CHAIN_CERTS_MAX, &count))
 		count = 0;
-	finish(entry, before->chain, ders, count, query);
+	finish(entry, &issuer, before->chain, ders, count, query);
 	return entry;
 }
 
@@ -385,6 +420,8 @@ void cert_entry_unref(struct cert_entry *entry)
 		return;
 	for (size_t i = 0; i < entry->above_count; i++)
 		ders_drop(entry->ders, entry->above[i]);
+	free(entry->above);
+	free(entry->result.path);
 	cert_unref(entry->cert);
 	free(entry->storage);
 	free(entry);

@@ -199,7 +199,7 @@ static uint64_t memories(const struct certcache_query *query)
 static bool holds(const struct certcache *cache, const struct slot *slot,
 		  const struct certcache_query *query)
 {
-	const struct verify_result *result = &slot->entry->result;
+	const struct cert_result *result = &slot->entry->result;
 
 	if (slot->entry->snapshot != snapshot_number(query->snapshot) ||
 	    query->now < result->valid_from || query->now >= result->valid_until)

@@ -27,16 +27,26 @@
  */
 struct certcache;
 
+/* What stays of a struct verify_result: see there. */
+struct cert_result {
+	int error;
+	size_t authority;
+	struct verify_node *path;
+	size_t path_len;
+	int64_t valid_from, valid_until;
+	uint64_t memory;
+};
+
 struct cert_entry {
 	unsigned refs;
 	uint64_t key; /* facts_key() */
 	struct cert *cert;
-	struct verify_result result;
+	struct cert_result result;
 	struct slice authority; /* name, or empty; lives in the entry */
 	struct revocation_answer revocation; /* of a certificate that verified */
 	/* DER of the certificates above the leaf in the verified path, the anchor last; where its
 	 * authority has lists or OCSP. */
-	struct der_kept *above[VERIFY_CHAIN_MAX + 1];
+	struct der_kept **above;
 	size_t above_count;
 	struct ders *ders; /* the cache's */
 	bool revoked;

@@ -161,30 +161,33 @@ static void write_eku(struct cert *cert, struct texts *texts)
 	EXTENDED_KEY_USAGE_free(usages);
 }
 
-static const char *static_key_type(const EVP_PKEY *key)
+static const char *key_type(const EVP_PKEY *key)
 {
 	static const char *const names[] = { "RSA", "EC", "ED25519", "ED448", "RSA-PSS", "DSA" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (EVP_PKEY_is_a(key, names[i]))
 			return names[i];
-	/* The name belongs to the key's type, which the certificate keeps. */
 	return EVP_PKEY_get0_type_name(key);
 }
 
-static void read_key(struct cert *cert)
+/* *type views the name and its NUL. */
+static void read_key(struct cert *cert, struct texts *texts, struct slice *type)
 {
 	const EVP_PKEY *key = X509_get0_pubkey(cert->x509);
-	const char *type = key ? static_key_type(key) : NULL;
+	const char *name = key ? key_type(key) : NULL;
 	int bits = key ? EVP_PKEY_get_bits(key) : 0;
 
-	cert->key_type = type ? type : "unknown";
+	if (!name)
+		name = "unknown";
+	texts_put(texts, type, slice_of(name, strlen(name) + 1));
 	cert->key_bits = bits > 0 ? (unsigned)bits : 0;
 }
 
 static enum err fill(struct cert *cert, struct slice der)
 {
 	struct texts texts = { .bytes = buf_capped(0) };
+	struct slice type;
 	enum err err;
 
 	texts_put(&texts, &cert->der, der);
@@ -203,8 +206,9 @@ static enum err fill(struct cert *cert, struct slice der)
 	write_base64(cert, &texts, der);
 	write_eku(cert, &texts);
 	san_collect(cert, &texts);
-	read_key(cert);
+	read_key(cert, &texts, &type);
 	cert->storage = texts_place(&texts);
+	cert->key_type = (const char *)type.ptr;
 	return ERR_OK;
 }
 
@@ -234,6 +238,12 @@ enum err cert_parse(struct slice der, struct cert **out)
 	}
 	*out = cert;
 	return ERR_OK;
+}
+
+void cert_forget_x509(struct cert *cert)
+{
+	X509_free(cert->x509);
+	cert->x509 = NULL;
 }
 
 struct cert *cert_ref(struct cert *cert)

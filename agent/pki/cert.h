@@ -31,7 +31,7 @@ struct x509_st;
 struct cert {
 	unsigned refs;
 	struct slice der;
-	struct x509_st *x509;
+	struct x509_st *x509; /* NULL once it was forgotten */
 	struct slice subject_dn, issuer_dn;		  /* RFC 2253 */
 	struct slice subject_dn_legacy, issuer_dn_legacy; /* /C=…, '/' and '+' in values escaped */
 	struct slice cn;				  /* the most specific CN, UTF-8, or empty */
@@ -63,6 +63,12 @@ struct cert {
  * stands twice leaves its fields empty, and the certificate never verifies.
  */
 enum err cert_parse(struct slice der, struct cert **out) MUST_USE;
+
+/*
+ * Gives OpenSSL's object back, which takes twice what all the rest does:
+ * verify_run() decodes the DER again where it needs one.
+ */
+void cert_forget_x509(struct cert *cert);
 
 struct cert *cert_ref(struct cert *cert);
 void cert_unref(struct cert *cert); /* NULL is fine */

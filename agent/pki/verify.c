@@ -17,7 +17,13 @@ static uint64_t memories(const struct verify_input *input)
 	return sum;
 }
 
-static void start(struct walk *walk)
+/* Counted, or decoded for this verification; NULL only without memory. */
+static X509 *leaf_of(const struct cert *leaf)
+{
+	return leaf->x509 && X509_up_ref(leaf->x509) ? leaf->x509 : x509_decode(leaf->der);
+}
+
+static void start(struct walk *walk, X509 *x509)
 {
 	const struct cert *leaf = walk->input->leaf;
 	const int64_t dates[] = { leaf->not_before, leaf->not_after };
@@ -28,10 +34,14 @@ static void start(struct walk *walk)
 		.valid_until = INT64_MAX,
 		.memory = memories(walk->input),
 	};
+	if (!x509) {
+		walk->result->error = X509_V_ERR_OUT_OF_MEM;
+		return;
+	}
 	walk->leaf = (struct node){
-		.x509 = leaf->x509,
-		.subject_hash = x509_name_hash(X509_get_subject_name(leaf->x509)),
-		.issuer_hash = x509_name_hash(X509_get_issuer_name(leaf->x509)),
+		.x509 = x509,
+		.subject_hash = x509_name_hash(X509_get_subject_name(x509)),
+		.issuer_hash = x509_name_hash(X509_get_issuer_name(x509)),
 	};
 	for (size_t i = 0; i < 2; i++)
 		walk_see_date(walk, dates[i]);
@@ -42,6 +52,7 @@ static void finish(struct walk *walk)
 	walk_forget(walk);
 	for (size_t i = 0; i < walk->presented_count; i++)
 		X509_free(walk->presented[i].x509);
+	X509_free(walk->leaf.x509);
 	ERR_clear_error();
 }
 
@@ -64,11 +75,11 @@ void verify_run(const struct verify_input *input, struct verify_result *result)
 {
 	struct walk walk = { .input = input, .result = result };
 
-	start(&walk);
+	start(&walk, leaf_of(input->leaf));
 	/* Without its extensions nobody could say what the leaf may be used for. */
-	if (X509_get_extension_flags(input->leaf->x509) & EXFLAG_INVALID)
+	if (walk.leaf.x509 && X509_get_extension_flags(walk.leaf.x509) & EXFLAG_INVALID)
 		result->error = X509_V_ERR_INVALID_EXTENSION;
-	else
+	else if (walk.leaf.x509)
 		run(&walk);
 	finish(&walk);
 }
