@@ -21,6 +21,9 @@
 #define USUAL_SIZE 2048
 /* How many that are in use get another round before one has to go. */
 #define LOOKS_MAX 64
+/* So many places for each certificate that few push each other out. */
+#define PLACES_EACH 4
+#define FIRST_PLACES 64
 
 struct key {
 	struct slice leaf, chain;
@@ -45,8 +48,19 @@ struct shelf {
 	size_t weight, max; /* of all slots together, at most */
 };
 
+/*
+ * Where verified certificates were found last, by the end of their signature: most lookups need no
+ * more than this and the comparison of the whole. Nothing of strangers stands here, who could pick
+ * that end; who was pushed out of its place is found by the keyed hash.
+ */
+struct recent {
+	struct slot **places;
+	size_t count; /* a power of two */
+};
+
 struct certcache {
 	struct shelf verified, unverified;
+	struct recent recent;
 	struct chaincache *chains;
 	struct cert_entry_env env;
 	uint64_t state; /* revocation_number() of env.state */
@@ -77,6 +91,24 @@ static unsigned hash_key(const struct certcache *cache, const struct key *key)
 	return (unsigned)(hash ^ hash >> 32);
 }
 
+static struct slot **place_of(const struct recent *recent, const struct key *key)
+{
+	uint64_t end = 0;
+
+	if (key->leaf.len >= sizeof(end))
+		memcpy(&end, key->leaf.ptr + key->leaf.len - sizeof(end), sizeof(end));
+	end = (end + key->set + 2 * key->chain.len + key->resumed) * UINT64_C(0x9e3779b97f4a7c15);
+	return &recent->places[end >> 32 & (recent->count - 1)];
+}
+
+/* Whoever stood in a smaller one comes back when it is found by its hash. */
+static void make_places(struct recent *recent, size_t count)
+{
+	free(recent->places);
+	recent->places = mem_array(count, sizeof(struct slot *));
+	recent->count = count;
+}
+
 struct certcache *certcache_new(size_t max, struct chaincache *chains)
 {
 	struct certcache *cache = mem_new(sizeof(*cache));
@@ -84,6 +116,7 @@ struct certcache *certcache_new(size_t max, struct chaincache *chains)
 	cache->verified.max = max ? max : 1;
 	cache->unverified.max = max / UNVERIFIED_SHARE > UNVERIFIED_MIN ? max / UNVERIFIED_SHARE :
 									  UNVERIFIED_MIN;
+	make_places(&cache->recent, FIRST_PLACES);
 	cache->chains = chains;
 	cache->env.ders = ders_new();
 	certcache_revocation(cache, revocation_new());
@@ -101,7 +134,10 @@ static struct shelf *shelf_of(struct certcache *cache, const struct slot *slot)
 static void remove_slot(struct certcache *cache, struct slot *slot)
 {
 	struct shelf *shelf = shelf_of(cache, slot);
+	struct slot **place = place_of(&cache->recent, &slot->key);
 
+	if (*place == slot)
+		*place = NULL;
 	HASH_DELETE(hh, shelf->table, slot);
 	DL_DELETE(shelf->oldest, slot);
 	shelf->count--;
@@ -118,6 +154,7 @@ void certcache_free(struct certcache *cache)
 		remove_slot(cache, cache->verified.oldest);
 	while (cache->unverified.oldest)
 		remove_slot(cache, cache->unverified.oldest);
+	free(cache->recent.places);
 	ders_free(cache->env.ders);
 	revocation_unref(cache->env.state);
 	free(cache);
@@ -145,11 +182,34 @@ size_t certcache_questions(const struct certcache *cache, const struct cert_entr
 	return cert_entry_questions(&cache->env, entry, &query, out);
 }
 
-static struct slot *find_on(struct shelf *shelf, const struct key *key, unsigned hash)
+static struct slot *find_on(const struct shelf *shelf, const struct key *key, unsigned hash)
 {
 	struct slot *slot;
 
 	HASH_FIND_BYHASHVALUE(hh, shelf->table, key, sizeof(*key), hash, slot);
+	return slot;
+}
+
+static struct slot *find_by_hash(struct certcache *cache, const struct key *key, unsigned *hash)
+{
+	struct slot *slot;
+
+	*hash = hash_key(cache, key);
+	slot = find_on(&cache->verified, key, *hash);
+	if (slot)
+		*place_of(&cache->recent, key) = slot;
+	else if (cache->unverified.table)
+		slot = find_on(&cache->unverified, key, *hash);
+	return slot;
+}
+
+/* *hash is set unless it was found. */
+static struct slot *find(struct certcache *cache, const struct key *key, unsigned *hash)
+{
+	struct slot *slot = *place_of(&cache->recent, key);
+
+	if (!slot || key_differs(&slot->key, key))
+		slot = find_by_hash(cache, key, hash);
 	if (slot)
 		slot->used = true;
 	return slot;
@@ -234,6 +294,11 @@ static void add_slot(struct certcache *cache, struct cert_entry *entry, const st
 	DL_APPEND(shelf->oldest, slot);
 	shelf->count++;
 	shelf->weight += slot->weight;
+	if (!slot->verified)
+		return;
+	if (PLACES_EACH * shelf->count > cache->recent.count)
+		make_places(&cache->recent, 2 * cache->recent.count);
+	*place_of(&cache->recent, key) = slot;
 }
 
 static struct cert_entry *make(struct certcache *cache, struct cert *cert, const struct key *key,
@@ -275,10 +340,11 @@ static enum err learn(struct certcache *cache, const struct key *key, unsigned h
 	return ERR_OK;
 }
 
-static void renew(struct certcache *cache, struct slot *slot, const struct key *key, unsigned hash,
+static void renew(struct certcache *cache, struct slot *slot, const struct key *key,
 		  const struct certcache_query *query, struct cert_entry **out)
 {
 	struct cert *cert = cert_ref(slot->entry->cert);
+	unsigned hash = slot->hh.hashv;
 
 	remove_slot(cache, slot);
 	*out = make(cache, cert, key, query);
@@ -286,9 +352,11 @@ static void renew(struct certcache *cache, struct slot *slot, const struct key *
 	add_slot(cache, *out, key, hash);
 }
 
-static void look(struct certcache *cache, struct slot *slot, const struct key *key, unsigned hash,
+static void look(struct certcache *cache, struct slot *slot, const struct key *key,
 		 const struct certcache_query *query, struct cert_entry **out)
 {
+	unsigned hash = slot->hh.hashv;
+
 	cache->stats.looks++;
 	if (!cert_entry_look(&cache->env, slot->entry, query, cache->next_key + 1, out))
 		return;
@@ -302,20 +370,18 @@ enum err certcache_get(struct certcache *cache, const struct certcache_query *qu
 {
 	struct key key = { query->leaf, query->chain, query->host->set,
 			   query->resumed && query->chain.len == 0 };
-	unsigned hash = hash_key(cache, &key);
-	struct slot *slot = find_on(&cache->verified, &key, hash);
+	unsigned hash = 0;
+	struct slot *slot = find(cache, &key, &hash);
 	enum err err = ERR_OK;
 
-	if (!slot && cache->unverified.table)
-		slot = find_on(&cache->unverified, &key, hash);
 	if (slot && holds(cache, slot, query)) {
 		cache->stats.hits++;
 		if (is_current(cache, slot->entry, query->now))
 			*out = slot->entry;
 		else
-			look(cache, slot, &key, hash, query, out);
+			look(cache, slot, &key, query, out);
 	} else if (slot) {
-		renew(cache, slot, &key, hash, query, out);
+		renew(cache, slot, &key, query, out);
 	} else {
 		err = learn(cache, &key, hash, query, out);
 	}

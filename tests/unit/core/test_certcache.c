@@ -291,6 +291,37 @@ static void test_flood_pushes_no_good_one_out(void **state)
 	world_fini(&w);
 }
 
+/* More than there are places to begin with, and than the cache has room for: none is mistaken for another. */
+static void test_many_are_kept_apart(void **state)
+{
+	struct world w = world_of(150);
+	struct certs *many[200];
+	char cn[32];
+
+	(void)state;
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(cn, sizeof(cn), "/CN=good %u", i);
+		many[i] = padded(cn, root, 1);
+	}
+	for (unsigned round = 0; round < 3; round++)
+		for (unsigned i = 0; i < 200; i++) {
+			struct cert_entry *entry;
+
+			assert_int_equal(look(&w, "a.example", many[i]->der, SLICE_EMPTY, round == 1,
+					      &entry), ERR_OK);
+			assert_int_equal(entry->result.error, 0);
+			assert_true(slice_eq(entry->cert->der, many[i]->der));
+			cert_entry_unref(entry);
+			if (i % 2)
+				assert_int_equal(error_of(&w, many[i - 1]->der, SLICE_EMPTY, round == 1), 0);
+		}
+	assert_int_equal(stats_of(&w).verified, 150);
+	assert_int_equal(stats_of(&w).hits, 300);
+	for (unsigned i = 0; i < 200; i++)
+		certs_free(many[i]);
+	world_fini(&w);
+}
+
 static void test_large_certificates_take_more_room(void **state)
 {
 	struct world w = world_of(100);
@@ -342,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_resumed_session_gets_its_chain_back),
 		cmocka_unit_test(test_chains_of_others_cost_nothing),
 		cmocka_unit_test(test_flood_pushes_no_good_one_out),
+		cmocka_unit_test(test_many_are_kept_apart),
 		cmocka_unit_test(test_large_certificates_take_more_room),
 		cmocka_unit_test(test_room_for_one),
 	};
