@@ -55,28 +55,26 @@ static bool is_told(struct slice name)
 	return slice_eq_nocase(name, ID) || slice_eq_nocase(name, REASON) || slice_eq_nocase(name, STATUS);
 }
 
-/* A copy with a NUL behind it; tabs become blanks, which mean the same (RFC 9110 5.6.3). */
 static struct slice copy(struct arena *arena, struct slice s)
 {
 	uint8_t *bytes = arena_take(arena, s.len + 1);
 
 	if (!bytes)
 		return SLICE_EMPTY;
-	for (size_t i = 0; i < s.len; i++)
-		bytes[i] = s.ptr[i] == '\t' ? ' ' : s.ptr[i];
+	memcpy(bytes, s.ptr, s.len);
 	bytes[s.len] = '\0';
 	return slice_of(bytes, s.len);
 }
 
-/* An empty value is no header: neither the server nor every proxy keeps it. */
 static enum err put(struct writing *writing, struct slice name, struct slice value)
 {
+	size_t most = writing->dialect == HTTP_ENVOY ? HTTP_ANSWER_HEADERS_ENVOY : HTTP_ANSWER_HEADERS;
 	struct http_header *header = &writing->headers[writing->count];
 
 	if (value.len == 0)
-		return ERR_OK;
+		value = SLICE_LIT(" ");
 	writing->head += name.len + value.len + sizeof(": \r\n") - 1;
-	if (writing->count == HTTP_ANSWER_HEADERS || writing->head > HTTP_ANSWER_HEAD)
+	if (writing->count == most || writing->head > HTTP_ANSWER_HEAD)
 		return ERR_LIMIT;
 	header->name = copy(writing->req->arena, name);
 	header->value = copy(writing->req->arena, value);
@@ -114,45 +112,54 @@ static enum err behind_the_clients(const struct request *req, struct slice name,
 	return can_carry(name, *value) ? buf_err(&b) : ERR_FORMAT;
 }
 
-static bool is_set(const struct pairs *pairs, struct slice name)
+/* One of the client's headers that is to go, if nothing is set in its place. */
+static enum err remove_one(struct writing *writing, struct pairs *pairs, struct slice name, struct buf *list)
 {
 	uint16_t number = pairs_find(pairs, name);
+	struct slice ignored;
+	enum err err;
 
-	return number && (pairs->items[number].value.len || pairs->items[number].next);
+	if (number) {
+		pairs->items[number].deleted = true;
+		return ERR_OK;
+	}
+	if (writing->dialect == HTTP_ENVOY) {
+		buf_put(list, list->len ? SLICE_LIT(", ") : SLICE_EMPTY);
+		buf_put(list, name);
+		return text_is_token(name) ? buf_err(list) : ERR_FORMAT;
+	}
+	/* Behind the others the configuration removes what is ours, and nobody what else a worker wants gone. */
+	if (!snapshot_owns(writing->req->snapshot, name) &&
+	    request_header(writing->req, name, &ignored) == HEADER_PRESENT)
+		writing->lost->request_removals++;
+	if (writing->dialect != HTTP_CADDY)
+		return ERR_OK;
+	/* Of a header that was not answered, copy_headers leaves the client's, or sets the words of its placeholder. */
+	err = can_set(name, SLICE_EMPTY) ? pairs_add(pairs, name, SLICE_EMPTY) : ERR_FORMAT;
+	if (!err)
+		pairs->items[pairs->count].deleted = true;
+	return err;
 }
 
-/* Envoy is told the names; behind the others the configuration removes ours, and nobody what else a worker wants gone. */
+/* To be done before what is set: a name in both lists is gone behind Envoy. */
 static enum err put_removals(struct writing *writing, struct pairs *pairs)
 {
-	const struct request *req = writing->req;
-	const struct header_block *del = &req->verdict.req_del;
+	const struct header_block *del = &writing->req->verdict.req_del;
 	size_t room = header_block_size(del) * 2 + 64;
-	struct buf list = buf_fixed(arena_take(req->arena, room), room);
+	struct buf list = buf_fixed(arena_take(writing->req->arena, room), room);
 	struct header_cursor cursor = { 0 };
-	struct slice name, ignored;
+	struct slice name;
+	enum err err = list.ptr ? ERR_OK : ERR_MEMORY;
 
-	if (!list.ptr)
-		return ERR_MEMORY;
-	while (header_block_next_name(del, &cursor, &name)) {
-		uint16_t number = pairs_find(pairs, name);
-
-		if (number)
-			pairs->items[number].deleted = true;
-		if (is_set(pairs, name))
-			continue;
-		if (writing->dialect == HTTP_ENVOY && !text_is_token(name))
-			return ERR_FORMAT;
-		buf_put(&list, list.len ? SLICE_LIT(", ") : SLICE_EMPTY);
-		buf_put(&list, name);
-		writing->lost->request_removals += !snapshot_owns(req->snapshot, name) &&
-						   request_header(req, name, &ignored) == HEADER_PRESENT;
-	}
-	if (buf_err(&list))
-		return ERR_MEMORY;
-	if (writing->dialect != HTTP_ENVOY)
-		return ERR_OK;
-	writing->lost->request_removals = 0;
-	return put(writing, REMOVE, buf_slice(&list));
+	while (!err && header_block_next_name(del, &cursor, &name))
+		err = remove_one(writing, pairs, name, &list);
+	if (err || writing->dialect != HTTP_ENVOY)
+		return err;
+	/* Nobody else says these, and the block holds only names that are whole or were sent to us. */
+	err = remove_one(writing, pairs, REASON, &list);
+	if (!err)
+		err = remove_one(writing, pairs, STATUS, &list);
+	return err ? err : put(writing, REMOVE, buf_slice(&list));
 }
 
 static enum err collect(struct pairs *pairs, const struct request *req)
@@ -194,7 +201,7 @@ static enum err put_request_headers(struct writing *writing, const struct pairs 
 		if (pair->further)
 			continue;
 		err = pairs_join(pairs, pair, writing->req->arena, &value);
-		if (!err && !pair->deleted && value.len)
+		if (!err && !pair->deleted)
 			err = behind_the_clients(writing->req, pair->name, &value);
 		if (!err)
 			err = put(writing, pair->name, value);

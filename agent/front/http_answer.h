@@ -6,16 +6,18 @@
 #include "core/request.h"
 #include "front/http_request.h"
 
-/* Envoy takes 100 header lines and 60 KiB of an answer, some of which the server adds; past them it is an error. */
-#define HTTP_ANSWER_HEADERS 88u
+#define HTTP_ANSWER_HEADERS 400u
+/* Envoy takes 100 header lines and 60 KiB of an answer, the server's own included; past them it is an error. */
+#define HTTP_ANSWER_HEADERS_ENVOY 88u
 #define HTTP_ANSWER_HEAD (48u * 1024)
-#define HTTP_ANSWER_BODY (1024u * 1024)
+#define HTTP_ANSWER_BODY (4u * 1024 * 1024)
 
 /*
- * What the proxy gets. Names and values are checked, never empty, and have a
- * NUL behind them, which their length does not count; framing (content-length,
- * connection, date) is the server's. Everything lives as long as the request,
- * or for ever.
+ * What the proxy gets. Names and values are checked and have a NUL behind
+ * them, which their length does not count. An empty value is one blank, which
+ * is the same to who reads it (RFC 9110 5.5) and no trouble to a server that
+ * refuses empty ones. Framing (content-length, connection, date) is the
+ * server's. Everything lives as long as the request, or for ever.
  */
 struct http_answer {
 	int status;

@@ -291,6 +291,11 @@ static enum reason fill_client(const struct reading *reading)
 
 	if (!reading->sent[PLACE_CLIENT])
 		return REASON_ALLOWED;
+	/* nginx says "unix:" of a client that came through a socket file. */
+	if (text.len == 0 || slice_eq(text, SLICE_LIT("unix:"))) {
+		fill_text_or_null(&reading->filling, ARG_SRC, SLICE_EMPTY);
+		return REASON_ALLOWED;
+	}
 	while (slice_find(text, ',') < text.len)
 		slice_cut(&text, ',');
 	switch (fill_source(&reading->filling, slice_trim(text))) {
@@ -309,9 +314,13 @@ static enum reason fill_scheme(const struct reading *reading)
 
 	if (!reading->sent[PLACE_SCHEME])
 		return REASON_ALLOWED;
-	if (!slice_eq(text, SLICE_LIT("https")) && !slice_eq(text, SLICE_LIT("http")))
+	/* Traefik says ws and wss of a request that asks for an upgrade. */
+	if (slice_eq(text, SLICE_LIT("https")) || slice_eq(text, SLICE_LIT("wss")))
+		fill_text(&reading->filling, ARG_SCHEME, SLICE_LIT("https"));
+	else if (slice_eq(text, SLICE_LIT("http")) || slice_eq(text, SLICE_LIT("ws")))
+		fill_text(&reading->filling, ARG_SCHEME, SLICE_LIT("http"));
+	else
 		return fill_bad_name(&reading->filling, name_of(reading, PLACE_SCHEME), "is neither http nor https");
-	fill_text(&reading->filling, ARG_SCHEME, text);
 	return REASON_ALLOWED;
 }
 
