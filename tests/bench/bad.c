@@ -172,7 +172,7 @@ int main(int argc, char **argv)
 		die("usage: bad --kind stall|mute|deaf|flood|rubbish --connect ADDRESS --mix FILE "
 		    "[--seconds 3]");
 	signal(SIGPIPE, SIG_IGN);
-	bad.mix = mix_read(mix);
+	bad.mix = mix_read(mix, mix_spop);
 	bad.end = clock_mono_ns() + (int64_t)(seconds * 1e9);
 	run(&bad);
 	return 0;

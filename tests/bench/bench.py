@@ -6,7 +6,8 @@
 
 The agent has one thread on one core, the load runs on another, and the two agents take turns. The worker reads three fields and sets two
 headers, the managed transform is on, certificates (EC and RSA) are cached. --quick takes under a minute; --smoke takes seconds
-and only fails when something is wrong or far too slow; --profile shows where the agent's time goes (perf). Rows: spop, haproxy, scale, idle.
+and only fails when something is wrong or far too slow; --profile shows where the agent's time goes (perf). Rows: spop, grpc, haproxy, scale,
+idle.
 """
 import argparse
 import json
@@ -15,6 +16,7 @@ import statistics
 import subprocess
 import sys
 
+import grpc_row
 import haproxy_row
 from stand import HOST, Stand, Unfit
 
@@ -28,6 +30,7 @@ MODES = {"full": {"rounds": 5, "seconds": 2.0, "pairs": 15, "scale": (10000, 100
          "smoke": {"rounds": 1, "seconds": 0.3, "pairs": 1, "scale": (200, 2000)}}
 # How far above its aim a --smoke run may be: it must also pass on a busy machine, and in a sanitizer's company.
 SMOKE_SLACK = 10
+ROWS = ["spop", "grpc", "haproxy", "scale", "idle"]
 
 
 class Bench:
@@ -90,6 +93,11 @@ class Bench:
                         "ratio": agent["agent_cpu_us"] / max(idle["agent_cpu_us"], 1e-3), "rate": agent["rate"],
                         "p50": agent["p50_us"], "p99": agent["p99_us"]},
                  good, note + (", p99 <= 4 p50" if inflight == 64 else ""))
+
+    # -- Envoy's side, by gRPC
+
+    def grpc(self):
+        grpc_row.measure(self, LEAVES, HOST)
 
     # -- HAProxy in front
 
@@ -192,13 +200,13 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--json", metavar="FILE")
-    parser.add_argument("--rows", nargs="+", choices=["spop", "haproxy", "scale", "idle"])
+    parser.add_argument("--rows", nargs="+", choices=ROWS)
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
     mode = "smoke" if options.smoke else "quick" if options.quick else "full"
     stand = Stand(options.build)
     bench = Bench(stand, mode)
-    rows = options.rows or ([] if options.profile else ["spop", "haproxy", "scale", "idle"])
+    rows = options.rows or ([] if options.profile else ROWS)
     try:
         for name in rows:
             getattr(bench, name)()

@@ -354,7 +354,7 @@ int main(int argc, char **argv)
 {
 	static struct load load;
 	load.opt = parse_options(argc, argv);
-	load.mix = mix_read(load.opt.mix);
+	load.mix = mix_read(load.opt.mix, mix_spop);
 	load.epoll = epoll_create1(EPOLL_CLOEXEC);
 	load.conns = calloc(load.opt.connections, sizeof(*load.conns));
 	if (load.epoll < 0 || !load.conns)

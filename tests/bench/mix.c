@@ -72,24 +72,23 @@ static void put_source(struct buf *out)
 }
 
 /* The message of the shipped spoe-mtlsguard.conf, with all of its arguments. */
-static void put_message(struct buf *out, struct mix_item *item, const char *host,
-			const char *method, const char *path, struct slice cert, struct slice chain)
+static void put_message(struct buf *out, struct mix_item *item, const struct mix_line *line)
 {
 	buf_varstr(out, slice_str("check-client-cert"));
 	buf_u8(out, 18);
-	put_binary(out, "cert", cert);
-	put_bool(out, "used", cert.len > 0);
-	put_binary(out, "chain", chain);
-	put_string(out, "sni", host);
+	put_binary(out, "cert", line->cert);
+	put_bool(out, "used", line->cert.len > 0);
+	put_binary(out, "chain", line->chain);
+	put_string(out, "sni", line->host);
 	put_string(out, "tls_version", "TLSv1.3");
 	put_string(out, "tls_cipher", "TLS_AES_128_GCM_SHA256");
 	put_bool(out, "resumed", false);
 	put_bool(out, "early", false);
 	put_source(out);
-	put_string(out, "method", method);
+	put_string(out, "method", line->method);
 	put_string(out, "scheme", "https");
-	put_string(out, "host", host);
-	put_string(out, "path", path);
+	put_string(out, "host", line->host);
+	put_string(out, "path", line->path);
 	buf_varstr(out, slice_str("query"));
 	buf_u8(out, TYPE_NULL);
 	put_string(out, "version", "1.1");
@@ -109,7 +108,18 @@ static void read_expectation(struct mix_item *item, const char *text)
 		memcpy(item->reason, colon + 1, strlen(colon + 1) + 1);
 }
 
-static void read_line(struct mix_item *item, const char *dir, char *line)
+void mix_spop(struct mix_item *item, const struct mix_line *line, struct buf *out)
+{
+	size_t at = peer_begin_frame(out, FRAME_NOTIFY);
+	buf_varint(out, MIX_NUMBER_MIN);
+	buf_varint(out, MIX_NUMBER_MIN);
+	put_message(out, item, line);
+	peer_end_frame(out, at);
+	if (out->len > FRAME_SIZE + 4)
+		die("%s: too big for a frame", line->path);
+}
+
+static void read_line(struct mix_item *item, const char *dir, char *line, mix_form *form)
 {
 	static const char space[] = " \t\n";
 	char *field[6] = { 0 }, *rest = NULL;
@@ -119,23 +129,22 @@ static void read_line(struct mix_item *item, const char *dir, char *line)
 		die("a line of the mix lacks fields: EXPECT HOST METHOD PATH CERT [CHAIN]");
 	memset(item, 0, sizeof(*item));
 	read_expectation(item, field[0]);
-	struct slice cert = strcmp(field[4], "-") ? read_file(dir, field[4]) : SLICE_EMPTY;
-	struct slice chain = field[5] ? read_file(dir, field[5]) : SLICE_EMPTY;
+	struct mix_line parts = {
+		.host = field[1], .method = field[2], .path = field[3],
+		.cert = strcmp(field[4], "-") ? read_file(dir, field[4]) : SLICE_EMPTY,
+		.chain = field[5] ? read_file(dir, field[5]) : SLICE_EMPTY,
+	};
 	struct buf out = buf_capped(65536);
-	size_t at = peer_begin_frame(&out, FRAME_NOTIFY);
-	buf_varint(&out, MIX_NUMBER_MIN);
-	buf_varint(&out, MIX_NUMBER_MIN);
-	put_message(&out, item, field[1], field[2], field[3], cert, chain);
-	peer_end_frame(&out, at);
-	if (buf_err(&out) || out.len > FRAME_SIZE + 4)
-		die("%s: too big for a frame", field[4]);
+	form(item, &parts, &out);
+	if (buf_err(&out))
+		die("%s: too big", field[4]);
 	item->frame = out.ptr;
 	item->len = out.len;
-	free((void *)(uintptr_t)cert.ptr);
-	free((void *)(uintptr_t)chain.ptr);
+	free((void *)(uintptr_t)parts.cert.ptr);
+	free((void *)(uintptr_t)parts.chain.ptr);
 }
 
-struct mix mix_read(const char *path)
+struct mix mix_read(const char *path, mix_form *form)
 {
 	struct mix mix = { 0 };
 	char line[4096], copy[PATH_MAX];
@@ -151,7 +160,7 @@ struct mix mix_read(const char *path)
 		if (!items)
 			die("out of memory");
 		mix.items = items;
-		read_line(&mix.items[mix.count++], dir, line);
+		read_line(&mix.items[mix.count++], dir, line, form);
 	}
 	fclose(file);
 	if (mix.count == 0)

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/slice.h"
+#include "base/buf.h"
 
 /*
  * The requests that a load is made of, read from a file with a line each:
@@ -19,7 +19,7 @@
 struct mix_item {
 	char verdict[12];
 	char reason[40];  /* empty: any */
-	uint8_t *frame;	  /* a whole NOTIFY with every argument of the shipped message */
+	uint8_t *frame;	  /* the request, as its form has it */
 	size_t len;
 	size_t id_at;	  /* where the 16 hex digits of the unique id stand */
 };
@@ -29,17 +29,29 @@ struct mix {
 	size_t count;
 };
 
-/* Where every frame holds its two-octet stream and frame numbers. */
+/* Where every NOTIFY holds its two-octet stream and frame numbers. */
 #define MIX_STREAM_AT 9
 #define MIX_FRAME_AT 11
 /* Numbers that take exactly two octets as varint. */
 #define MIX_NUMBER_MIN 240
 #define MIX_NUMBER_COUNT 2048
 
-/* Ends the process with a message when the file can't be used. */
-struct mix mix_read(const char *path);
+/* What one line asks for. */
+struct mix_line {
+	const char *host, *method, *path;
+	struct slice cert, chain; /* DER, or empty */
+};
 
-/* Writes the frame to `to` (len bytes), numbered, with a unique id of its own. */
+/* Appends the request of a line to out, and says in item where its id stands. */
+typedef void mix_form(struct mix_item *item, const struct mix_line *line, struct buf *out);
+
+/* A whole NOTIFY with every argument of the shipped message. */
+mix_form mix_spop;
+
+/* Ends the process with a message when the file can't be used. */
+struct mix mix_read(const char *path, mix_form *form);
+
+/* Writes a NOTIFY to `to` (len bytes), numbered, with a unique id of its own. */
 void mix_stamp(const struct mix_item *item, uint8_t *to, unsigned stream, unsigned frame,
 	       uint64_t id);
 

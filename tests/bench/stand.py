@@ -134,7 +134,7 @@ class Stand:
         path.write_text("\n".join(lines) + "\n")
         return path
 
-    def config(self, pki, authorities, hosts, threads=1, spin=False, extra=""):
+    def config(self, pki, authorities, hosts, threads=1, spin=False, extra="", listen=""):
         """Writes a configuration; hosts maps names to lists of authority numbers. Returns (file, unix socket, TCP port)."""
         self.count += 1
         folder = self.folder / f"agent-{self.count}"
@@ -144,7 +144,7 @@ class Stand:
         port = free_port()
         lines = ["return {", f"  threads = {threads}, state = 'state',",
                  f"  listen = {{ spop = {{ 'unix:{folder}/spop.sock', '127.0.0.1:{port}' }}, admin = {{}},",
-                 f"    control = {{ 'unix:{folder}/control.sock' }} }},", "  authorities = {"]
+                 f"    control = {{ 'unix:{folder}/control.sock' }}, {listen} }},", "  authorities = {"]
         lines += [f"    a{n} = {{ certificates = '{pki}/ca-{n}.pem' }}," for n in range(authorities)]
         lines += ["  },", "  hosts = {"]
         for name, numbers in hosts.items():
@@ -165,14 +165,17 @@ class Stand:
         args = [self.tool("idle_agent"), "--listen", address]
         return Process(args + (["--ack", ack] if ack else []), self.log("idle"), core)
 
-    def load(self, address, mix, core=LOAD_CORE, **options):
-        """One run of the load generator. Wrong or missing verdicts are in the result."""
-        args = [self.tool("load"), "--connect", address, "--mix", mix]
+    def idle_authz(self, address, answer, core=AGENT_CORE):
+        return Process([self.tool("idle_authz"), "--listen", address, "--answer", answer], self.log("idle"), core)
+
+    def load(self, address, mix, core=LOAD_CORE, tool="load", **options):
+        """One run of a load generator. Wrong or missing verdicts are in the result."""
+        args = [self.tool(tool), "--connect", address, "--mix", mix]
         for key, value in options.items():
             args += [f"--{key.replace('_', '-')}", str(value)]
         result = subprocess.run(pinned(core, args), capture_output=True, text=True, timeout=120, check=False)
         if not result.stdout.startswith("{"):
-            raise Unfit(f"load: {result.stderr.strip()[-500:]}")
+            raise Unfit(f"{tool}: {result.stderr.strip()[-500:]}")
         answer = json.loads(result.stdout)
         if result.stderr:
             answer["stderr"] = result.stderr.strip()
