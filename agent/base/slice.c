@@ -5,6 +5,9 @@ bool slice_eq_nocase(struct slice a, struct slice b)
 {
 	if (a.len != b.len)
 		return false;
+	/* Most names are written alike. */
+	if (slice_eq(a, b))
+		return true;
 	for (size_t i = 0; i < a.len; i++)
 		if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i]))
 			return false;

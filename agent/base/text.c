@@ -89,6 +89,8 @@ size_t utf8_length(struct slice s)
 	return n;
 }
 
+#define HIGH_BITS UINT64_C(0x8080808080808080)
+
 /* Bytes of ASCII at the front, eight at a time. */
 static size_t ascii_run(struct slice s)
 {
@@ -97,14 +99,33 @@ static size_t ascii_run(struct slice s)
 
 	for (; n + sizeof(v) <= s.len; n += sizeof(v)) {
 		memcpy(&v, s.ptr + n, sizeof(v));
-		if (v & UINT64_C(0x8080808080808080))
+		if (v & HIGH_BITS)
 			break;
 	}
+	while (n < s.len && s.ptr[n] < 0x80)
+		n++;
 	return n;
+}
+
+/* What nearly every text is. The last eight bytes may be looked at twice. */
+static bool is_ascii(struct slice s)
+{
+	uint64_t v, all = 0;
+
+	if (s.len < sizeof(v))
+		return ascii_run(s) == s.len;
+	for (size_t at = 0; at + sizeof(v) <= s.len; at += sizeof(v)) {
+		memcpy(&v, s.ptr + at, sizeof(v));
+		all |= v;
+	}
+	memcpy(&v, s.ptr + s.len - sizeof(v), sizeof(v));
+	return !((all | v) & HIGH_BITS);
 }
 
 bool utf8_valid(struct slice s)
 {
+	if (is_ascii(s))
+		return true;
 	while (s.len) {
 		size_t run = ascii_run(s);
 		size_t n = run ? run : utf8_length(s);

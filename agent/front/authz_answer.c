@@ -7,12 +7,13 @@
 #include "wire/authz.h"
 
 /* Protobuf's strings are UTF-8. */
-static enum err collect(struct pairs *pairs, struct arena *arena, const struct header_block *set)
+static enum err collect(struct pairs *pairs, const struct header_block *set)
 {
 	struct header_cursor cursor = { 0 };
 	struct slice name, value;
-	enum err err = pairs_init(pairs, arena);
+	enum err err = ERR_OK;
 
+	pairs_init(pairs);
 	while (!err && header_block_next_pair(set, &cursor, &name, &value))
 		err = utf8_valid(value) && utf8_valid(name) ? pairs_add(pairs, name, value) : ERR_FORMAT;
 	return err;
@@ -38,7 +39,7 @@ static enum err put_request_headers(struct buf *out, const struct request *req)
 {
 	const struct verdict *verdict = &req->verdict;
 	struct pairs pairs;
-	enum err err = collect(&pairs, req->arena, &verdict->req_set);
+	enum err err = collect(&pairs, &verdict->req_set);
 
 	if (!err && verdict->client_cert)
 		err = pairs_add(&pairs, SLICE_LIT("client-cert"), verdict->client_cert_value);
@@ -73,7 +74,7 @@ static enum err put_response_headers(struct buf *out, const struct request *req,
 	*undeletable = 0;
 	if (verdict->res_set.count + verdict->res_del.count == 0)
 		return ERR_OK;
-	err = collect(&pairs, req->arena, &verdict->res_set);
+	err = collect(&pairs, &verdict->res_set);
 	if (err)
 		return err;
 	while (header_block_next_name(&verdict->res_del, &cursor, &name)) {

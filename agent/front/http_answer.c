@@ -167,8 +167,9 @@ static enum err collect(struct pairs *pairs, const struct request *req)
 	const struct verdict *verdict = &req->verdict;
 	struct header_cursor cursor = { 0 };
 	struct slice name, value;
-	enum err err = pairs_init(pairs, req->arena);
+	enum err err = ERR_OK;
 
+	pairs_init(pairs);
 	while (!err && header_block_next_pair(&verdict->req_set, &cursor, &name, &value)) {
 		if (!can_set(name, value))
 			err = ERR_FORMAT;

@@ -4,14 +4,29 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
+/* A bit of each letter is left out, so that upper and lower case are one. */
+static uint64_t stir(uint64_t h, uint64_t bytes)
+{
+	h = (h ^ (bytes | UINT64_C(0x2020202020202020))) * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 32;
+}
+
 /* Names are a worker's or ours: nobody gains by making them collide. */
 static unsigned slot_of(struct slice name)
 {
-	unsigned h = (unsigned)name.len;
+	uint64_t h = name.len, bytes = 0;
 
-	for (size_t i = 0; i < name.len; i++)
-		h = h * 31 + ascii_lower(name.ptr[i]);
-	return h % PAIRS_SLOTS;
+	for (size_t at = 0; at + sizeof(bytes) <= name.len; at += sizeof(bytes)) {
+		memcpy(&bytes, name.ptr + at, sizeof(bytes));
+		h = stir(h, bytes);
+	}
+	/* The last eight, some of them for the second time. */
+	if (name.len >= sizeof(bytes))
+		memcpy(&bytes, name.ptr + name.len - sizeof(bytes), sizeof(bytes));
+	else
+		for (size_t at = 0; at < name.len; at++)
+			bytes = bytes << 8 | name.ptr[at];
+	return (unsigned)(stir(h, bytes) % PAIRS_SLOTS);
 }
 
 /* Where a name's number stands, or would. */
@@ -24,11 +39,11 @@ static unsigned place_of(const struct pairs *pairs, struct slice name)
 	return at;
 }
 
-enum err pairs_init(struct pairs *pairs, struct arena *arena)
+void pairs_init(struct pairs *pairs)
 {
-	mem_zero(pairs, sizeof(*pairs));
-	pairs->items = arena_take(arena, (PAIRS_MAX + 1) * sizeof(*pairs->items));
-	return pairs->items ? ERR_OK : ERR_MEMORY;
+	/* Not the items: few of them are ever used. */
+	pairs->count = 0;
+	mem_zero(pairs->slots, sizeof(pairs->slots));
 }
 
 enum err pairs_add(struct pairs *pairs, struct slice name, struct slice value)

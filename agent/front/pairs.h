@@ -19,13 +19,13 @@ struct pair {
 
 /* Headers to set, found by name; number 0 is nobody's, the others are in the order added. */
 struct pairs {
-	struct pair *items;
 	unsigned count;
 	uint16_t slots[PAIRS_SLOTS];
+	struct pair items[PAIRS_MAX + 1];
 };
 
-/* Room for PAIRS_MAX of them in an arena. ERR_MEMORY. */
-enum err pairs_init(struct pairs *pairs, struct arena *arena) MUST_USE;
+/* None yet. */
+void pairs_init(struct pairs *pairs);
 
 /* ERR_LIMIT when there is no room left. */
 enum err pairs_add(struct pairs *pairs, struct slice name, struct slice value) MUST_USE;

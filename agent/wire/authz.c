@@ -70,6 +70,7 @@ struct pair {
 	bool has_raw;
 };
 
+/* raw: it is a HeaderValue. */
 static enum err read_pair(struct slice message, bool raw, struct pair *out)
 {
 	struct reader r = reader_of(message);
@@ -88,6 +89,23 @@ static enum err read_pair(struct slice message, bool raw, struct pair *out)
 		}
 	}
 	return reader_err(&r);
+}
+
+/* One that read_pair has found nothing wrong with. */
+static void reread_pair(struct slice message, bool raw, struct pair *out)
+{
+	struct reader r = reader_of(message);
+	struct pb_field field;
+
+	*out = (struct pair){ .key = SLICE_EMPTY };
+	while (pb_next(&r, &field)) {
+		if (field.number == 1)
+			out->key = field.bytes;
+		else if (field.number == 2)
+			out->value = field.bytes;
+		else if (raw && field.number == 3 && field.bytes.len)
+			*out = (struct pair){ out->key, out->value, field.bytes, true };
+	}
 }
 
 /* The next entry of field `number` of a message that was read before. */
@@ -113,8 +131,9 @@ static bool next_pair(struct slice message, uint32_t number, bool raw, struct au
 	struct slice entry;
 	struct pair pair;
 
-	if (!next_entry(message, number, cursor, &entry) || read_pair(entry, raw, &pair))
+	if (!next_entry(message, number, cursor, &entry))
 		return false;
+	reread_pair(entry, raw, &pair);
 	*name = pair.key;
 	*value = pair.has_raw ? pair.raw : pair.value;
 	return true;
@@ -380,12 +399,17 @@ void authz_put_header(struct buf *b, enum authz_header_field field, struct slice
 	static const struct slice overwrite = SLICE_INIT("\x12\x00"), add = SLICE_INIT("\x12\x02\x08\x01");
 	struct slice flag = append ? add : overwrite;
 	size_t header = pb_bytes_size(name.len) + pb_bytes_size(value.len);
+	size_t option = pb_bytes_size(header) + flag.len, size = pb_bytes_size(option);
+	uint8_t *p = buf_want(b, size);
 
-	pb_head(b, field, pb_bytes_size(header) + flag.len);
-	pb_head(b, 1, header);
-	pb_bytes(b, 1, name);
-	pb_bytes(b, 2, value);
-	buf_put(b, flag);
+	if (!p)
+		return;
+	p = pb_write_head(p, field, option);
+	p = pb_write_head(p, 1, header);
+	p = pb_write_bytes(p, 1, name);
+	p = pb_write_bytes(p, 2, value);
+	memcpy(p, flag.ptr, flag.len);
+	buf_added(b, size);
 }
 
 void authz_put_removal(struct buf *b, struct slice name)
@@ -407,9 +431,14 @@ size_t authz_begin_metadata(struct buf *b)
 void authz_put_metadata(struct buf *b, struct slice name, struct slice value)
 {
 	size_t inner = pb_bytes_size(value.len);
+	size_t entry = pb_bytes_size(name.len) + pb_bytes_size(inner), size = pb_bytes_size(entry);
+	uint8_t *p = buf_want(b, size);
 
-	pb_head(b, 1, pb_bytes_size(name.len) + pb_bytes_size(inner));
-	pb_bytes(b, 1, name);
-	pb_head(b, 2, inner);
-	pb_bytes(b, 3, value);
+	if (!p)
+		return;
+	p = pb_write_head(p, 1, entry);
+	p = pb_write_bytes(p, 1, name);
+	p = pb_write_head(p, 2, inner);
+	(void)pb_write_bytes(p, 3, value);
+	buf_added(b, size);
 }

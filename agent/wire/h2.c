@@ -43,6 +43,7 @@ struct h2_session {
 	size_t held; /* bytes of bodies */
 	struct h2_record *receiving; /* in the order in which they began */
 	struct h2_record *all;
+	struct h2_record *filling; /* whose headers come; NULL: nobody's */
 	unsigned open;
 	int64_t now, opened; /* opened: until when the preface is waited for */
 };
@@ -101,6 +102,8 @@ static void give_back(struct h2_record *record)
 	struct h2_session *session = record->call.session;
 
 	stop_receiving(record);
+	if (session->filling == record)
+		session->filling = NULL;
 	DL_DELETE2(session->all, record, before, after);
 	session->held -= record->body.len;
 	session->open--;
@@ -203,6 +206,7 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
 	record = take(session);
 	record->call.stream = frame->hd.stream_id;
 	record->receiving = true;
+	session->filling = record;
 	DL_APPEND(session->receiving, record);
 	if (nghttp2_session_set_stream_user_data(ng, record->call.stream, record)) {
 		give_back(record);
@@ -245,10 +249,13 @@ static void take_header(struct h2_record *record, struct slice name, struct slic
 static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
 		     const uint8_t *value, size_t value_len, uint8_t flags, void *arg)
 {
-	struct h2_record *record = record_of(ng, frame->hd.stream_id);
+	struct h2_session *session = arg;
+	struct h2_record *record = session->filling;
 
 	(void)flags;
-	(void)arg;
+	/* No need to search for the one that has just begun. */
+	if (!record || record->call.stream != frame->hd.stream_id)
+		record = record_of(ng, frame->hd.stream_id);
 	if (!record || frame->hd.type != NGHTTP2_HEADERS)
 		return 0;
 	record->header_bytes += name_len + value_len + 32;

@@ -3,7 +3,8 @@
 
 #define VARINT_MAX 10
 
-static uint64_t read_varint(struct reader *r)
+/* Of more than one byte, or at the end. */
+static uint64_t read_long_varint(struct reader *r)
 {
 	uint64_t v = 0;
 
@@ -21,6 +22,13 @@ static uint64_t read_varint(struct reader *r)
 	return 0;
 }
 
+static inline uint64_t read_varint(struct reader *r)
+{
+	if (reader_left(r) && *r->pos < 0x80)
+		return *r->pos++;
+	return read_long_varint(r);
+}
+
 static struct slice read_bytes(struct reader *r)
 {
 	uint64_t len = read_varint(r);
@@ -32,7 +40,7 @@ static struct slice read_bytes(struct reader *r)
 	return reader_bytes(r, (size_t)len);
 }
 
-bool pb_next(struct reader *r, struct pb_field *field)
+bool pb_next_any(struct reader *r, struct pb_field *field)
 {
 	uint64_t tag;
 
@@ -61,31 +69,23 @@ bool pb_next(struct reader *r, struct pb_field *field)
 	return !reader_err(r);
 }
 
-size_t pb_varint_size(uint64_t v)
+uint8_t *pb_write_long_varint(uint8_t *p, uint64_t v)
 {
-	size_t n = 1;
-
-	while (v >>= 7)
-		n++;
-	return n;
-}
-
-static size_t put_varint(uint8_t *p, uint64_t v)
-{
-	size_t n = 0;
-
 	for (; v >= 0x80; v >>= 7)
-		p[n++] = (uint8_t)(v | 0x80);
-	p[n++] = (uint8_t)v;
-	return n;
+		*p++ = (uint8_t)(v | 0x80);
+	*p++ = (uint8_t)v;
+	return p;
 }
 
 void pb_varint(struct buf *b, uint64_t v)
 {
-	uint8_t *p = buf_want(b, pb_varint_size(v));
+	size_t size = pb_varint_size(v);
+	uint8_t *p = buf_want(b, size);
 
-	if (p)
-		buf_added(b, put_varint(p, v));
+	if (!p)
+		return;
+	(void)pb_write_varint(p, v);
+	buf_added(b, size);
 }
 
 void pb_number(struct buf *b, uint32_t number, uint64_t v)
@@ -102,8 +102,13 @@ void pb_head(struct buf *b, uint32_t number, size_t len)
 
 void pb_bytes(struct buf *b, uint32_t number, struct slice s)
 {
-	pb_head(b, number, s.len);
-	buf_put(b, s);
+	size_t size = pb_varint_size((uint64_t)number << 3) + pb_varint_size(s.len) + s.len;
+	uint8_t *p = buf_want(b, size);
+
+	if (!p)
+		return;
+	(void)pb_write_bytes(p, number, s);
+	buf_added(b, size);
 }
 
 size_t pb_begin(struct buf *b, uint32_t number)
@@ -127,5 +132,5 @@ void pb_end(struct buf *b, size_t begun)
 		memmove(b->ptr + begun + more, b->ptr + begun, len);
 		buf_added(b, more);
 	}
-	(void)put_varint(b->ptr + begun - 1, len);
+	(void)pb_write_varint(b->ptr + begun - 1, len);
 }

@@ -15,8 +15,8 @@ enum pb_type { PB_VARINT = 0, PB_FIXED64 = 1, PB_BYTES = 2, PB_FIXED32 = 5 };
 struct pb_field {
 	uint32_t number; /* 1 to 2^29 - 1 */
 	enum pb_type type;
-	uint64_t value;	    /* PB_VARINT; of the fixed ones nobody needs it */
-	struct slice bytes; /* PB_BYTES: a view */
+	uint64_t value;	    /* of a PB_VARINT; of the fixed ones nobody needs it */
+	struct slice bytes; /* of PB_BYTES: a view */
 };
 
 /*
@@ -24,7 +24,21 @@ struct pb_field {
  * stays in r: ERR_SHORT (a length past the end), ERR_FORMAT (a group, field
  * number 0, a varint of more than ten bytes or 64 bits).
  */
-bool pb_next(struct reader *r, struct pb_field *field);
+bool pb_next_any(struct reader *r, struct pb_field *field);
+static inline bool pb_next(struct reader *r, struct pb_field *field)
+{
+	const uint8_t *p = r->pos;
+	size_t left = reader_left(r);
+
+	/* Nearly all: bytes, with a number below 16 and fewer than 128 of them. */
+	if (left < 2 || (p[0] & 0x87) != PB_BYTES || p[0] < 8 || p[1] >= 0x80 || p[1] > left - 2)
+		return pb_next_any(r, field);
+	field->number = p[0] >> 3;
+	field->type = PB_BYTES;
+	field->bytes = slice_of(p + 2, p[1]);
+	r->pos = p + 2 + p[1];
+	return true;
+}
 
 /*
  * One of the fields that a message knows: what its number means to whoever
@@ -46,9 +60,39 @@ static inline bool pb_is(struct reader *r, const struct pb_field *field, enum pb
 }
 
 /* Bytes that a varint takes, 1 to 10. */
-size_t pb_varint_size(uint64_t v);
+static inline size_t pb_varint_size(uint64_t v)
+{
+	size_t n = 1;
 
-/* A varint alone; a field with a varint, with bytes; the head of a field of `len` bytes that follow. */
+	while (v >>= 7)
+		n++;
+	return n;
+}
+
+/* The same, and a field with bytes, written where room was made for it. They return what follows. */
+uint8_t *pb_write_long_varint(uint8_t *p, uint64_t v);
+static inline uint8_t *pb_write_varint(uint8_t *p, uint64_t v)
+{
+	if (v >= 0x80)
+		return pb_write_long_varint(p, v);
+	*p = (uint8_t)v;
+	return p + 1;
+}
+
+static inline uint8_t *pb_write_head(uint8_t *p, uint32_t number, size_t len)
+{
+	return pb_write_varint(pb_write_varint(p, (uint64_t)number << 3 | PB_BYTES), len);
+}
+
+static inline uint8_t *pb_write_bytes(uint8_t *p, uint32_t number, struct slice s)
+{
+	p = pb_write_head(p, number, s.len);
+	if (s.len)
+		memcpy(p, s.ptr, s.len);
+	return p + s.len;
+}
+
+/* Appended to a buffer: a varint alone; a field with a varint, with bytes; the head of a field of `len` bytes that follow. */
 void pb_varint(struct buf *b, uint64_t v);
 void pb_number(struct buf *b, uint32_t number, uint64_t v);
 void pb_bytes(struct buf *b, uint32_t number, struct slice s);

@@ -75,6 +75,27 @@ static void test_bytes_that_are_no_utf8(void **state)
 	assert_true(utf8_valid(slice_of("\0", 1)));
 }
 
+/* ASCII is looked at by the word: a bad byte must show wherever it stands. */
+static void test_one_bad_byte_anywhere(void **state)
+{
+	char text[40];
+
+	(void)state;
+	for (size_t len = 1; len <= sizeof(text); len++) {
+		for (size_t at = 0; at < len; at++) {
+			memset(text, 'a', sizeof(text));
+			assert_true(utf8_valid(slice_of(text, len)));
+			text[at] = '\xff';
+			assert_false(utf8_valid(slice_of(text, len)));
+			if (at + 1 == len)
+				continue;
+			text[at] = '\xc3';
+			text[at + 1] = '\xbc';
+			assert_true(utf8_valid(slice_of(text, len)));
+		}
+	}
+}
+
 static void test_header_words(void **state)
 {
 	(void)state;
@@ -168,6 +189,7 @@ int main(void)
 		cmocka_unit_test(test_hex_that_is_none),
 		cmocka_unit_test(test_hex_and_base64),
 		cmocka_unit_test(test_bytes_that_are_no_utf8),
+		cmocka_unit_test(test_one_bad_byte_anywhere),
 		cmocka_unit_test(test_header_words),
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_times_that_are_none),
