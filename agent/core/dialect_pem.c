@@ -27,12 +27,17 @@ static enum err read_block(struct slice *text, uint8_t *out, size_t *len)
 	*len = 0;
 	for (;;) {
 		struct slice line = next_line(text);
+		size_t i = 0;
 
 		if (slice_eq(line, END))
 			return have || *len == 0 ? ERR_FORMAT : ERR_OK;
 		if (line.len == 0 || line.len > LINE_MAX_CHARS || closed)
 			return ERR_FORMAT;
-		for (size_t i = 0; i < line.len; i++) {
+		if (have == 0) {
+			i = dialect_whole_quanta(line, out + *len);
+			*len += i / 4 * 3;
+		}
+		for (; i < line.len; i++) {
 			size_t n;
 
 			four[have++] = line.ptr[i];

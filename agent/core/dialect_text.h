@@ -10,6 +10,9 @@
 /* Decodes every %XX of text into out, which has room for text.len. ERR_FORMAT. */
 enum err dialect_unescape(struct slice text, uint8_t *out, size_t *len) MUST_USE;
 
+/* The quanta of four digits that text begins with, three octets each. Returns how many characters they are. */
+size_t dialect_whole_quanta(struct slice text, uint8_t *out);
+
 /* Four base64 digits, the last one or two of them perhaps "=". Returns the octets (1 to 3), 0: not base64. */
 size_t dialect_quantum(const uint8_t *four, uint8_t *out);
 

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "core/metrics.h"
+#include "core/pemcache.h"
 #include "front/authz_session.h"
 
 #define CHECK_PATH SLICE_LIT("/envoy.service.auth.v3.Authorization/Check")
@@ -64,6 +65,8 @@ struct authz_session *authz_new(struct authz_shared *shared, const struct authz_
 	static const struct h2_handler handler = { on_call, on_gone };
 	struct authz_session *session = mem_new(sizeof(*session));
 
+	if (!shared->pems)
+		shared->pems = pemcache_new();
 	session->shared = shared;
 	session->hooks = hooks;
 	session->arg = arg;

@@ -61,6 +61,8 @@ void authz_shared_fini(struct authz_shared *shared)
 		shared->pool = next;
 	}
 	shared->pooled = 0;
+	pemcache_free(shared->pems);
+	shared->pems = NULL;
 	buf_fini(&shared->answer);
 	h2_pool_fini(&shared->calls);
 }
@@ -147,7 +149,8 @@ static const char *undecoded(enum err err)
 
 static void ask(struct authz_call *call, struct slice message)
 {
-	const struct authz_manner manner = { call->session->chain_xfcc, call->call->tls_version };
+	const struct authz_manner manner = { call->session->chain_xfcc, call->call->tls_version,
+					     call->session->shared->pems };
 	struct authz_request check;
 	const char *why;
 	enum reason reason;

@@ -11,6 +11,7 @@
 struct filling {
 	struct request *req;
 	const struct authz_request *check;
+	struct pemcache *pems;
 	const char **why;
 };
 
@@ -43,7 +44,7 @@ static void set_text_or_null(struct request *req, enum arg arg, struct slice s)
 static enum reason read_pem(const struct filling *filling, struct slice text, size_t max,
 			    struct dialect_chain *out, const char *why)
 {
-	switch (dialect_pem(filling->req->arena, text, max, out)) {
+	switch (pemcache_get(filling->pems, filling->req->arena, text, max, out)) {
 	case ERR_OK:
 		return REASON_ALLOWED;
 	case ERR_MEMORY:
@@ -206,7 +207,7 @@ enum reason authz_request_fill(struct request *req, const struct authz_request *
 	static enum reason (*const steps[])(const struct filling *) = {
 		fill_certificate, fill_source, fill_headers, fill_extensions,
 	};
-	const struct filling filling = { req, check, why };
+	const struct filling filling = { req, check, manner->pems, why };
 	enum reason reason = REASON_ALLOWED;
 
 	if (!check->has_http)

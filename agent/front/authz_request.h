@@ -2,6 +2,7 @@
 #ifndef MTLSGUARD_FRONT_AUTHZ_REQUEST_H
 #define MTLSGUARD_FRONT_AUTHZ_REQUEST_H
 
+#include "core/pemcache.h"
 #include "core/request.h"
 #include "wire/authz.h"
 
@@ -9,6 +10,7 @@
 struct authz_manner {
 	bool chain_xfcc;	  /* the presented chain stands in x-forwarded-client-cert */
 	struct slice tls_version; /* of the client's connection, or empty */
+	struct pemcache *pems;
 };
 
 /*
