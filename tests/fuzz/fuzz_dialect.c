@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reaches dialect_pem and dialect_xfcc with any text; what the one takes is no longer than its text, and
- * what the other finds lies in it and decodes or does not. */
+/* Reaches every decoder of dialect.h with any text; what one takes is no longer than its text, and what
+ * dialect_xfcc finds lies in it. A chain that XFCC says has its Cert first. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -8,16 +8,25 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void check(enum err err, struct slice text, size_t max, const struct dialect_chain *chain)
+{
+	if (!err && (chain->der.len > text.len || chain->first > chain->der.len || chain->count > max ||
+		     chain->count == 0 || chain->first == 0))
+		abort();
+}
+
 static void decode(struct slice text)
 {
 	struct dialect_chain chain;
 	struct arena arena;
+	bool has_chain;
 
 	arena_init(&arena, 4 << 20);
-	if (!dialect_pem(&arena, text, DIALECT_CHAIN_MAX, &chain) &&
-	    (chain.der.len > text.len || chain.first > chain.der.len || chain.count > DIALECT_CHAIN_MAX ||
-	     chain.first == 0))
-		abort();
+	check(dialect_pem(&arena, text, DIALECT_CHAIN_MAX, &chain), text, DIALECT_CHAIN_MAX, &chain);
+	check(dialect_client_cert(&arena, text, &chain), text, 1, &chain);
+	check(dialect_client_cert_chain(&arena, text, 3, &chain), text, 3, &chain);
+	check(dialect_traefik(&arena, text, 3, &chain), text, 3, &chain);
+	check(dialect_xfcc_chain(&arena, text, &chain, &has_chain), text, DIALECT_CHAIN_MAX, &chain);
 	arena_fini(&arena);
 }
 

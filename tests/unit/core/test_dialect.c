@@ -101,6 +101,90 @@ static void what_envoy_encodes_comes_back(void **state)
 	}
 }
 
+/* What each form of base64 in a header is, and is not. */
+static void doubtful_lists_are_refused(void **state)
+{
+	static const struct slice never[] = {
+		SLICE_INIT(""), SLICE_INIT(","), SLICE_INIT(":"), SLICE_INIT("::"), SLICE_INIT(":MAA:"), SLICE_INIT(":MAAx"), SLICE_INIT("MAAx:"),
+		SLICE_INIT(":MA A:"), SLICE_INIT(":MAAx:;a"), SLICE_INIT(":MAA_:"), SLICE_INIT(":MAAx::"), SLICE_INIT(":M===:"), SLICE_INIT(":MAB=:"),
+		SLICE_INIT(":MAA=MAAx:"), SLICE_INIT(":MAAx:,"), SLICE_INIT(",:MAAx:"), SLICE_INIT(":MAAx:,,:MAAx:"), SLICE_INIT("\":MAAx:\""),
+		SLICE_INIT("MAA"), SLICE_INIT("MA A"), SLICE_INIT("MAAx,"), SLICE_INIT(",MAAx"), SLICE_INIT("MAAx,,MAAx"), SLICE_INIT("MAAx, MAAx"),
+		SLICE_INIT("MAAx\n"), SLICE_INIT("MAA%3"), SLICE_INIT("MAA%zz"), SLICE_INIT("MAA%253D"), SLICE_INIT("MAAx%2CMAAx"), SLICE_INIT("MAA\0"),
+		SLICE_INIT(" :MAAx: :MAAx:"), SLICE_INIT(":MAAx:\v,:MAAx:"),
+	};
+	struct dialect_chain chain;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(never); i++)
+		if (dialect_client_cert(&arena, never[i], &chain) != ERR_FORMAT ||
+		    dialect_client_cert_chain(&arena, never[i], 9, &chain) != ERR_FORMAT ||
+		    dialect_traefik(&arena, never[i], 9, &chain) != ERR_FORMAT)
+			fail_msg("case %zu", i);
+	assert_int_equal(dialect_client_cert(&arena, SLICE_LIT(" :MAAx:"), &chain), ERR_FORMAT);
+	assert_int_equal(dialect_client_cert(&arena, SLICE_LIT(":MAAx:,:MAAx:"), &chain), ERR_LIMIT);
+	assert_int_equal(dialect_client_cert_chain(&arena, SLICE_LIT(":MAAx:,:MAAx:"), 1, &chain), ERR_LIMIT);
+	assert_int_equal(dialect_traefik(&arena, SLICE_LIT("MAAx,MAAx"), 1, &chain), ERR_LIMIT);
+}
+
+static void assert_chain(const struct dialect_chain *chain, size_t count, size_t first, struct slice der)
+{
+	assert_int_equal(chain->count, count);
+	assert_int_equal(chain->first, first);
+	assert_true(slice_eq(chain->der, der));
+}
+
+static void lists_are_read(void **state)
+{
+	struct dialect_chain chain;
+
+	(void)state;
+	assert_int_equal(dialect_client_cert(&arena, SLICE_LIT(":MA==:"), &chain), ERR_OK);
+	assert_chain(&chain, 1, 1, SLICE_LIT("0"));
+	assert_int_equal(dialect_client_cert_chain(&arena, SLICE_LIT(":MDEy: ,\t:MDE=:,:MA==: "), 3, &chain), ERR_OK);
+	assert_chain(&chain, 3, 3, SLICE_LIT("012010"));
+	assert_int_equal(dialect_traefik(&arena, SLICE_LIT("MDE=,MDEy"), 2, &chain), ERR_OK);
+	assert_chain(&chain, 2, 2, SLICE_LIT("01012"));
+	assert_int_equal(dialect_traefik(&arena, SLICE_LIT("MDE%3D,%4dDEy"), 2, &chain), ERR_OK);
+	assert_chain(&chain, 2, 2, SLICE_LIT("01012"));
+}
+
+/* SHA-256 of the three octets that "MAAx" stands for. */
+#define SHA "28578a6d4a77ab6860366d73afcf698f30d5db9b959db2eb4a0ad1c77b56c887"
+#define PEM_1 "-----BEGIN CERTIFICATE-----%0AMAAx%0A-----END CERTIFICATE-----%0A"
+#define PEM_2 "-----BEGIN CERTIFICATE-----%0AMAAy%0A-----END CERTIFICATE-----%0A"
+
+static void xfcc_must_agree_with_itself(void **state)
+{
+	static const struct {
+		struct slice header;
+		enum err err;
+	} cases[] = {
+		{ SLICE_INIT("Hash=" HASH ";Cert=\"" PEM_1 "\""), ERR_CRYPTO },
+		{ SLICE_INIT("Hash=" SHA ";Cert=\"" PEM_2 "\""), ERR_CRYPTO },
+		{ SLICE_INIT("Hash=" SHA ";Cert=\"" PEM_1 "\";Chain=\"" PEM_2 "\""), ERR_CRYPTO },
+		{ SLICE_INIT("Hash=" SHA ";Cert=\"" PEM_1 "\";Chain=\"" PEM_2 PEM_1 "\""), ERR_CRYPTO },
+		{ SLICE_INIT("Hash=" SHA ";Cert=\"" PEM_1 PEM_1 "\""), ERR_LIMIT },
+		{ SLICE_INIT("Hash=" SHA ";Cert=\"" PEM_1 "\";Chain=\"x\""), ERR_FORMAT },
+		{ SLICE_INIT("Hash=" SHA ";Cert=\"x\""), ERR_FORMAT },
+		{ SLICE_INIT("Hash=" SHA), ERR_NOT_FOUND },
+		{ SLICE_INIT("Hash=" SHA ";Chain=\"" PEM_1 "\""), ERR_NOT_FOUND },
+		{ SLICE_INIT("Hash=" SHA ";Cert=\"" PEM_1 "\",Hash=" SHA), ERR_DUPLICATE },
+		{ SLICE_INIT("Hash=" SHA ";Cert=\"" PEM_1 "\";URI="), ERR_OK },
+	};
+	struct dialect_chain chain;
+	bool has_chain;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (dialect_xfcc_chain(&arena, cases[i].header, &chain, &has_chain) != cases[i].err)
+			fail_msg("case %zu: %s", i, err_name(dialect_xfcc_chain(&arena, cases[i].header, &chain, &has_chain)));
+	assert_false(has_chain);
+	assert_chain(&chain, 1, 3, SLICE_LIT("\x30\x00\x31"));
+	assert_int_equal(dialect_xfcc_chain(&arena, SLICE_LIT("Cert=\"" PEM_1 "\";Chain=\"" PEM_1 PEM_2 "\""), &chain, &has_chain), ERR_OK);
+	assert_true(has_chain);
+	assert_chain(&chain, 2, 3, SLICE_LIT("\x30\x00\x31\x30\x00\x32"));
+}
+
 static void memory_is_bounded(void **state)
 {
 	struct arena small;
@@ -109,6 +193,7 @@ static void memory_is_bounded(void **state)
 	(void)state;
 	arena_init(&small, 16);
 	assert_int_equal(dialect_pem(&small, SLICE_LIT(BEGIN "MAAx\n" END), 1, &chain), ERR_MEMORY);
+	assert_int_equal(dialect_client_cert(&small, SLICE_LIT(":MAAxMAAxMAAxMAAx:"), &chain), ERR_MEMORY);
 	arena_fini(&small);
 }
 
@@ -175,6 +260,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(other_texts_are_no_pem),
 		cmocka_unit_test(doubtful_xfcc_is_refused),
+		cmocka_unit_test(doubtful_lists_are_refused),
+		cmocka_unit_test(xfcc_must_agree_with_itself),
+		cmocka_unit_test(lists_are_read),
 		cmocka_unit_test(memory_is_bounded),
 		cmocka_unit_test(pem_is_read),
 		cmocka_unit_test(what_envoy_encodes_comes_back),
