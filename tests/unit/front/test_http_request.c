@@ -252,7 +252,7 @@ static void grpc_and_http_say_the_same(void **state)
 	static const enum arg same[] = { ARG_CERT, ARG_CHAIN, ARG_SNI, ARG_METHOD, ARG_SCHEME, ARG_HOST, ARG_PATH,
 					 ARG_QUERY, ARG_SRC, ARG_HEADERS, ARG_ID, ARG_USED, ARG_RESUMED, ARG_EARLY };
 	struct http_ask *ask = http_ask_target(HTTP_ENVOY, "GET", "/auth/envoy/p/%2e?q=1&r", headers);
-	const struct authz_manner manner = { .chain_xfcc = true };
+	const struct authz_manner manner = { .chain_xfcc = true, .pems = pemcache_new() };
 	struct http_ask grpc = { .filled = REASON_ALLOWED };
 	struct buf message = buf_capped(0);
 	struct authz_request decoded;
@@ -270,6 +270,7 @@ static void grpc_and_http_say_the_same(void **state)
 		free(text);
 	}
 	http_ask_free(ask);
+	pemcache_free(manner.pems);
 	arena_fini(&grpc.arena);
 	buf_fini(&message);
 }
