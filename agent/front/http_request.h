@@ -27,10 +27,12 @@ struct http_question {
  * it in words for the log.
  *
  * A certificate header that is missing or empty, or "::", means that none was
- * presented. REASON_BAD_REQUEST: another path than the dialect's, a header
- * that it needs was not sent, one that it reads came twice or with "_" for
- * "-", another dialect's certificate header beside its own, a value that does
- * not decode, control characters anywhere. REASON_OVERLOADED: no memory.
+ * presented. Early-Data is believed whoever sent it (RFC 8470): it only denies.
+ *
+ * REASON_BAD_REQUEST: another path than the dialect's, a header that it needs
+ * was not sent, one that it reads came twice or with "_" for "-", another
+ * dialect's certificate header beside its own, a value that does not decode,
+ * control characters anywhere. REASON_OVERLOADED: no memory.
  */
 enum reason http_request_fill(struct request *req, enum http_dialect dialect,
 			      const struct http_question *question, const char **why) MUST_USE;

@@ -242,6 +242,10 @@ static void refusals_say_why(void **state)
 		SAYS(answer_of(http_ask_new(d, PAIRS({ "X_SSL_Cert", "" })), d, NULL), d == HTTP_NGINX ? "403\n" : "400\n",
 		     "x-mtls-reason: bad_request\n", d == HTTP_NGINX ? "x-mtls-status: 400\n" : "!x-mtls-status", "\"status\":400");
 	}
+	/* What can be replayed is not decided on; who says so of himself only harms himself. */
+	for (enum http_dialect d = 0; d < HTTP_DIALECT_COUNT; d++)
+		SAYS(answer_of(http_ask_new(d, PAIRS({ http_cert_names[d], texts->forms[d] }, { "Early-Data", "0" })), d, NULL),
+		     d == HTTP_NGINX ? "403\n" : "425\n", "x-mtls-reason: early_data\n");
 	/* Three octets are base64, and no certificate. */
 	SAYS(answer_of(http_ask_new(HTTP_TRAEFIK, PAIRS({ http_cert_names[HTTP_TRAEFIK], "NONE" })), HTTP_TRAEFIK, NULL),
 	     "400\n", "x-mtls-reason: bad_request\n");
