@@ -298,7 +298,11 @@ static enum reason fill_client(const struct reading *reading)
 	}
 	while (slice_find(text, ',') < text.len)
 		slice_cut(&text, ',');
-	switch (fill_source(&reading->filling, slice_trim(text))) {
+	text = slice_trim(text);
+	/* Go's servers leave the zone of a link-local address (RFC 4007 11). */
+	if (slice_find(text, ':') < slice_find(text, '%'))
+		text = slice_sub(text, 0, slice_find(text, '%'));
+	switch (fill_source(&reading->filling, text)) {
 	case ERR_OK:
 		return REASON_ALLOWED;
 	case ERR_MEMORY:

@@ -257,7 +257,7 @@ static void doubtful_chains_are_refused(void **state)
 static void odd_clients_and_schemes_are_refused(void **state)
 {
 	static const char *const addresses[] = { "x", "unknown", "192.0.2.1:80", "[2001:db8::1]", "192.0.2", "192.0.2.1,", "192.0.2.1 192.0.2.2",
-						 "fe80::1%eth0", "0xc0000201" };
+						 "192.0.2.1%eth0", "%fe80::1", "0xc0000201" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(addresses); i++) {

@@ -174,6 +174,9 @@ static void the_last_hop_is_the_client(void **state)
 	ask = http_ask_new(HTTP_HAPROXY, PAIRS({ "x-forwarded-for", "rubbish" }, { "+x-forwarded-for", "192.0.2.9" }));
 	assert_arg(ask, ARG_SRC, "#c0000209");
 	http_ask_free(ask);
+	ask = http_ask_new(HTTP_TRAEFIK, PAIRS({ "x-forwarded-for", "6.6.6.6, fe80::1%eth0" }));
+	assert_arg(ask, ARG_SRC, "#fe800000000000000000000000000001");
+	http_ask_free(ask);
 	ask = http_ask_new(HTTP_TRAEFIK, PAIRS({ "x-forwarded-for", NULL }));
 	assert_arg(ask, ARG_SRC, "-");
 	http_ask_free(ask);
