@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static void *must(void *ptr)
 {
@@ -43,4 +46,27 @@ char *mem_dup(struct slice s)
 		memcpy(copy, s.ptr, s.len);
 	copy[s.len] = '\0';
 	return copy;
+}
+
+void *mem_pages(size_t n)
+{
+	void *pages = mmap(NULL, n ? n : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return must(pages == MAP_FAILED ? NULL : pages);
+}
+
+void mem_pages_free(void *pages, size_t n)
+{
+	if (pages)
+		munmap(pages, n ? n : 1);
+}
+
+void mem_spend(struct slice bytes)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = ((uintptr_t)bytes.ptr + page - 1) / page * page;
+	uintptr_t to = ((uintptr_t)bytes.ptr + bytes.len) / page * page;
+
+	if (bytes.len && from < to)
+		madvise((void *)from, to - from, MADV_DONTNEED);
 }

@@ -22,6 +22,15 @@ void *mem_grow(void *ptr, size_t n);
 /* memset(ptr, 0, n) by the library: what compilers make of larger fixed sizes ("rep stos") is slow to start. */
 void mem_zero(void *ptr, size_t n);
 
+/* n zeroed bytes in pages of their own, which go back to the system at once when they are freed, whoever allocates
+ * meanwhile. For what is large and lives for long. */
+void *mem_pages(size_t n);
+void mem_pages_free(void *pages, size_t n); /* NULL is fine; n as it was made */
+
+/* Gives the whole pages inside bytes back to the system; from then on they read as zeros. Only for private pages
+ * without a file (mmap) that are the caller's. */
+void mem_spend(struct slice bytes);
+
 /* A NUL-terminated copy of s; bytes after an inner NUL are kept. free() it. */
 char *mem_dup(struct slice s);
 

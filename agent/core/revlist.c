@@ -9,6 +9,7 @@
 #include "pki/names.h"
 
 #define KEY_LEN 32
+#define SPEND_STEP (1u << 20)
 
 struct revlist {
 	_Atomic unsigned refs;
@@ -69,6 +70,8 @@ struct sink {
 	struct revrows *rows;
 	const struct revrows *changed; /* entries that stand here are left out */
 	bool removals;		       /* entries with removeFromCRL are taken, too */
+	bool spend;		       /* entries are not read again */
+	size_t spent;
 };
 
 static void count_entry(struct sink *sink, const uint8_t *group, const struct crl_entry *entry)
@@ -79,6 +82,14 @@ static void count_entry(struct sink *sink, const uint8_t *group, const struct cr
 static void put_entry(struct sink *sink, const uint8_t *group, const struct crl_entry *entry)
 {
 	revrows_put(sink->rows, group, entry->serial, entry->date, entry->reason);
+}
+
+static void spend(struct sink *sink, struct slice entries, size_t at)
+{
+	if (!sink->spend || at - sink->spent < SPEND_STEP)
+		return;
+	mem_spend(slice_sub(entries, sink->spent, at - sink->spent));
+	sink->spent = at;
 }
 
 static enum err each(struct filling *filling, struct sink *sink)
@@ -95,6 +106,7 @@ static enum err each(struct filling *filling, struct sink *sink)
 			continue;
 		if (!sink->changed || !revrows_find(sink->changed, filling->group, entry.serial, NULL, NULL))
 			sink->take(sink, filling->group, &entry);
+		spend(sink, filling->crl->entries, cursor.at);
 	}
 	return cursor.err;
 }
@@ -104,6 +116,7 @@ static enum err collect(const struct revlist *list, const struct crl *crl, struc
 {
 	static void (*const takes[])(struct sink *, const uint8_t *,
 				     const struct crl_entry *) = { count_entry, put_entry };
+	bool spends = sink->spend;
 	struct filling filling;
 	enum err err;
 
@@ -112,6 +125,7 @@ static enum err collect(const struct revlist *list, const struct crl *crl, struc
 			revrows_reserve(sink->rows);
 		start(&filling, crl, list);
 		sink->take = takes[i];
+		sink->spend = spends && i == 1;
 		err = each(&filling, sink);
 		if (err)
 			return err;
@@ -164,7 +178,8 @@ static void describe(struct revlist *list, const struct crl *full, const struct 
 	list->issuer = keep(list->storage, &at, full->issuer);
 }
 
-static enum err fill(struct revlist *list, const struct crl *full, const struct crl *delta)
+static enum err fill(struct revlist *list, const struct crl *full, const struct crl *delta,
+		     bool spend)
 {
 	struct revrows *changed = NULL;
 	struct sink sink = { 0 };
@@ -176,7 +191,8 @@ static enum err fill(struct revlist *list, const struct crl *full, const struct 
 	}
 	if (!err) {
 		/* A list that is complete has nothing to remove from: there such an entry revokes. */
-		sink = (struct sink){ .rows = list->rows, .changed = changed, .removals = true };
+		sink = (struct sink){ .rows = list->rows, .changed = changed, .removals = true,
+				       .spend = spend };
 		err = collect(list, full, &sink);
 	}
 	if (!err && changed)
@@ -186,7 +202,7 @@ static enum err fill(struct revlist *list, const struct crl *full, const struct 
 }
 
 enum err revlist_build(const struct crl *full, const struct crl *delta, const uint8_t *issuer_key,
-		       struct revlist **out)
+		       bool spend, struct revlist **out)
 {
 	struct revlist *list = mem_new(sizeof(*list));
 	enum err err;
@@ -196,7 +212,7 @@ enum err revlist_build(const struct crl *full, const struct crl *delta, const ui
 	list->names = names_new();
 	list->rows = revrows_new();
 	describe(list, full, delta ? delta : full);
-	err = full->is_delta ? ERR_RANGE : fill(list, full, delta);
+	err = full->is_delta ? ERR_RANGE : fill(list, full, delta, spend);
 	if (err)
 		revlist_unref(list);
 	else

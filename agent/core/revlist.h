@@ -17,12 +17,13 @@ struct revlist;
 /*
  * full: a complete list; delta: one that changes it (RFC 5280 5.2.4), or NULL. Both are verified by
  * the caller, and their bytes are not needed afterwards. issuer_key: 32 octets, of the CA whose list it
- * is. Entries that name their issuer (indirect lists, RFC 5280 5.3.3) count for every CA of that name.
+ * is. spend: the bytes of full's entries are pages of the caller's own that nobody needs any more: they are given
+ * back while they are read, so that a large list is never there twice. Entries that name their issuer (indirect lists, RFC 5280 5.3.3) count for every CA of that name.
  * ERR_FORMAT, ERR_SHORT, ERR_TYPE: an entry that cannot be used, hence none of it; ERR_LIMIT: they name more than
  * NAMES_MAX issuers; ERR_RANGE: delta does not follow on full.
  */
 enum err revlist_build(const struct crl *full, const struct crl *delta, const uint8_t *issuer_key,
-		       struct revlist **out) MUST_USE;
+		       bool spend, struct revlist **out) MUST_USE;
 
 struct revlist *revlist_ref(struct revlist *list);
 void revlist_unref(struct revlist *list); /* NULL is fine */

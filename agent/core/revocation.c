@@ -260,6 +260,11 @@ void revocation_unref(struct revocation *state)
 	free(state);
 }
 
+bool revocation_is_last(const struct revocation *state)
+{
+	return atomic_load(&state->refs) == 1;
+}
+
 uint64_t revocation_number(const struct revocation *state)
 {
 	return state->number;

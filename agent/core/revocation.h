@@ -81,6 +81,10 @@ void revocation_retain(struct revocation *next, bool (*keep)(void *arg, const ch
 struct revocation *revocation_ref(struct revocation *state);
 void revocation_unref(struct revocation *state); /* NULL is fine */
 
+/* True when the caller's count is the last one, which it then stays: the memory of a million entries takes a
+ * millisecond to give back, so somebody who has the time keeps a count until then. */
+bool revocation_is_last(const struct revocation *state);
+
 /* Unique in the process, never 0. */
 uint64_t revocation_number(const struct revocation *state);
 

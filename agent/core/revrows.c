@@ -8,6 +8,11 @@
 #include "pki/crl.h"
 
 #define TAIL 5 /* date in four octets, big endian, and reason */
+#define ROW_MAX (REVROWS_SERIAL_MAX + TAIL)
+/* From here on a column has pages of its own. */
+#define PAGES_FROM (256u * 1024)
+/* Fewer rows than this are sorted by insertion. */
+#define FEW 24
 
 struct column {
 	uint8_t *bytes;
@@ -30,13 +35,33 @@ struct revrows *revrows_new(void)
 	return mem_new(sizeof(struct revrows));
 }
 
+static void column_init(struct column *column, size_t len)
+{
+	size_t bytes = column->room * (len + TAIL);
+
+	if (bytes >= PAGES_FROM)
+		column->bytes = mem_pages(bytes);
+	else if (bytes)
+		column->bytes = mem_new(bytes);
+}
+
+static void column_fini(struct column *column, size_t len)
+{
+	size_t bytes = column->room * (len + TAIL);
+
+	if (bytes >= PAGES_FROM)
+		mem_pages_free(column->bytes, bytes);
+	else
+		free(column->bytes);
+}
+
 void revrows_free(struct revrows *rows)
 {
 	if (!rows)
 		return;
 	for (size_t i = 0; i < rows->count; i++)
 		for (size_t len = 0; len <= REVROWS_SERIAL_MAX; len++)
-			free(rows->groups[i].columns[len].bytes);
+			column_fini(&rows->groups[i].columns[len], len);
 	free(rows->groups);
 	free(rows);
 }
@@ -75,12 +100,8 @@ void revrows_count(struct revrows *rows, const uint8_t *issuer_key, size_t seria
 void revrows_reserve(struct revrows *rows)
 {
 	for (size_t i = 0; i < rows->count; i++)
-		for (size_t len = 0; len <= REVROWS_SERIAL_MAX; len++) {
-			struct column *column = &rows->groups[i].columns[len];
-
-			if (column->room)
-				column->bytes = mem_array(column->room, len + TAIL);
-		}
+		for (size_t len = 0; len <= REVROWS_SERIAL_MAX; len++)
+			column_init(&rows->groups[i].columns[len], len);
 }
 
 static uint32_t clamp_date(int64_t date)
@@ -109,10 +130,65 @@ void revrows_put(struct revrows *rows, const uint8_t *issuer_key, struct slice s
 	row[4] = (uint8_t)reason;
 }
 
-/* Whole rows are compared: of one serial the earliest date comes first. */
-static int compare_rows(const void *a, const void *b, void *len)
+static void sort_few(uint8_t *rows, size_t count, size_t size)
 {
-	return memcmp(a, b, *(const size_t *)len);
+	uint8_t row[ROW_MAX];
+
+	for (size_t i = 1; i < count; i++) {
+		size_t k = i;
+
+		memcpy(row, rows + i * size, size);
+		while (k && memcmp(rows + (k - 1) * size, row, size) > 0)
+			k--;
+		memmove(rows + (k + 1) * size, rows + k * size, (i - k) * size);
+		memcpy(rows + k * size, row, size);
+	}
+}
+
+static void swap_rows(uint8_t *a, uint8_t *b, size_t size)
+{
+	uint8_t row[ROW_MAX];
+
+	memcpy(row, a, size);
+	memcpy(a, b, size);
+	memcpy(b, row, size);
+}
+
+/*
+ * Rows that are equal before octet `at`, in place and octet by octet (American flag sort):
+ * libc's qsort_r takes as much memory again as a million rows have. Whole rows are
+ * compared, so of one serial the earliest date comes first.
+ */
+static void sort_rows(uint8_t *rows, size_t count, size_t size, size_t at)
+{
+	size_t ends[256] = { 0 }, next[256], sum = 0;
+
+	if (count < FEW || at == size) {
+		sort_few(rows, at == size ? 0 : count, size);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		ends[rows[i * size + at]]++;
+	for (size_t value = 0; value < 256; value++) {
+		next[value] = sum;
+		sum += ends[value];
+		ends[value] = sum;
+	}
+	for (size_t value = 0; value < 256; value++)
+		while (next[value] < ends[value]) {
+			uint8_t *row = rows + next[value] * size;
+			uint8_t goes_to = row[at];
+
+			if (goes_to == value)
+				next[value]++;
+			else
+				swap_rows(row, rows + next[goes_to]++ * size, size);
+		}
+	for (size_t value = 0; value < 256; value++) {
+		size_t from = value ? ends[value - 1] : 0;
+
+		sort_rows(rows + from * size, ends[value] - from, size, at + 1);
+	}
 }
 
 void revrows_sort(struct revrows *rows)
@@ -120,10 +196,9 @@ void revrows_sort(struct revrows *rows)
 	for (size_t i = 0; i < rows->count; i++)
 		for (size_t len = 0; len <= REVROWS_SERIAL_MAX; len++) {
 			struct column *column = &rows->groups[i].columns[len];
-			size_t size = len + TAIL;
 
 			if (column->count > 1)
-				qsort_r(column->bytes, column->count, size, compare_rows, &size);
+				sort_rows(column->bytes, column->count, len + TAIL, 0);
 		}
 }
 

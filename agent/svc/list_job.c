@@ -2,7 +2,6 @@
 #include "svc/list_job.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +14,6 @@
 #include "pki/pem.h"
 #include "pki/points.h"
 
-/* From here on the allocator is asked to give back what it holds. */
-#define TRIM_BYTES (1u << 20)
 #define DENY_BYTES_MAX (16u << 20)
 
 struct delta *delta_ref(struct delta *delta)
@@ -127,15 +124,35 @@ static bool find_delta(struct list_job *job, const struct crl *full, const uint8
 	return found;
 }
 
+static void copy_fault(struct list_job *job)
+{
+	job->copy_failed = true;
+	snprintf(job->why, sizeof(job->why), "%s: %s", job->copy, strerror(errno));
+}
+
+/* Written before entries are spent; the first list that somebody vouches for is reason enough. */
+static void draft(struct list_job *job)
+{
+	if (!job->copy || job->from == LIST_FROM_COPY || job->drafted || job->copy_failed)
+		return;
+	if (list_draft(job->copy, bulk_slice(&job->body)))
+		copy_fault(job);
+	else
+		job->drafted = true;
+}
+
 static enum err build(struct list_job *job, const struct crl *crl, const uint8_t *key)
 {
 	struct source_list *out = &job->lists[job->list_count];
 	struct crl delta;
 	bool has_delta = find_delta(job, crl, key, &delta);
-	enum err err = revlist_build(crl, has_delta ? &delta : NULL, key, &out->list);
+	enum err err;
 
+	draft(job);
+	/* What was drafted is not read again, unless the delta turns out to be of no use. */
+	err = revlist_build(crl, has_delta ? &delta : NULL, key, !has_delta, &out->list);
 	if (err && has_delta)
-		err = revlist_build(crl, NULL, key, &out->list);
+		err = revlist_build(crl, NULL, key, false, &out->list);
 	if (err)
 		return err;
 	out->verified = true;
@@ -152,7 +169,7 @@ static enum err hold(struct list_job *job, const struct crl *crl)
 	enum err err;
 
 	empty.entries = SLICE_EMPTY;
-	err = revlist_build(&empty, NULL, nobody, &out->list);
+	err = revlist_build(&empty, NULL, nobody, false, &out->list);
 	if (err)
 		return err;
 	out->verified = false;
@@ -252,12 +269,11 @@ static void hash_bytes(struct list_job *job, struct slice bytes)
 	job->bytes = bytes.len;
 }
 
-static void keep_copy(struct list_job *job, struct slice bytes)
+static void keep_copy(struct list_job *job)
 {
-	if (job->copy && job->from != LIST_FROM_COPY && list_keep(job->copy, bytes)) {
-		job->copy_failed = true;
-		snprintf(job->why, sizeof(job->why), "%s: %s", job->copy, strerror(errno));
-	}
+	draft(job);
+	if (job->drafted && list_keep(job->copy))
+		copy_fault(job);
 }
 
 static void read_lists(struct list_job *job)
@@ -285,7 +301,9 @@ static void read_lists(struct list_job *job)
 			take_list(job, der_next(&r).whole);
 	}
 	if (!job->err)
-		keep_copy(job, bytes);
+		keep_copy(job);
+	else if (job->drafted)
+		list_drop(job->copy);
 }
 
 static void read_deny(struct list_job *job)
@@ -316,8 +334,6 @@ static void drop_results(struct list_job *job)
 
 void list_job_run(struct list_job *job)
 {
-	size_t size;
-
 	if (job->from != LIST_FROM_BODY) {
 		enum err err = bulk_read(&job->body, job->path, job->is_deny ? DENY_BYTES_MAX : LIST_BYTES_MAX);
 
@@ -325,7 +341,6 @@ void list_job_run(struct list_job *job)
 		if (err)
 			fault(job, err, err == ERR_IO ? strerror(errno) : "the file is too large");
 	}
-	size = job->body.len;
 	if (!job->err && job->is_deny)
 		read_deny(job);
 	else if (!job->err)
@@ -333,8 +348,6 @@ void list_job_run(struct list_job *job)
 	bulk_fini(&job->body);
 	if (job->err)
 		drop_results(job);
-	if (size > TRIM_BYTES)
-		malloc_trim(0);
 }
 
 void list_job_free(struct list_job *job)

@@ -58,6 +58,7 @@ struct list_job {
 	enum err err;
 	char why[256];
 	bool unchanged, copy_failed, is_missing;
+	bool drafted; /* the copy is written, and in its place when err is ERR_OK */
 	uint64_t hash[2];
 	size_t bytes;
 	struct source_list lists[LIST_PER_SOURCE];
@@ -78,8 +79,13 @@ void list_job_run(struct list_job *job);
 /* Frees it and what nobody has taken out. */
 void list_job_free(struct list_job *job);
 
-/* Writes bytes so that after a crash either the old or the new ones are whole. ERR_IO: errno. */
-enum err list_keep(const char *path, struct slice bytes) MUST_USE;
+/*
+ * A copy that after a crash is either the old or the new one, whole: written beside path, and put in its place when the
+ * list turned out to be good. ERR_IO: errno, and what was written is gone.
+ */
+enum err list_draft(const char *path, struct slice bytes) MUST_USE;
+enum err list_keep(const char *path) MUST_USE;
+void list_drop(const char *path); /* there is no draft: fine */
 
 /* Where the copy of a source's last good list is kept, inside that folder. Named by a hash, since a URL makes no
  * file name; authority and kind are in it, because what one authority has verified is nothing to another. free() it. */

@@ -40,32 +40,79 @@ static void sync_folder(const char *path)
 	free(folder);
 }
 
-enum err list_keep(const char *path, struct slice bytes)
+static char *draft_of(const char *path)
 {
 	char *draft = NULL;
-	int fd, saved;
-	bool good;
 
-	if (asprintf(&draft, "%s.new", path) < 0)
+	return asprintf(&draft, "%s.new", path) < 0 ? NULL : draft;
+}
+
+static enum err fail(const char *draft)
+{
+	int saved = errno;
+
+	unlink(draft);
+	errno = saved;
+	return ERR_IO;
+}
+
+enum err list_draft(const char *path, struct slice bytes)
+{
+	char *draft = draft_of(path);
+	enum err err = ERR_OK;
+	int fd, saved;
+
+	if (!draft)
 		return ERR_MEMORY;
 	fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	good = fd >= 0 && write_all(fd, bytes) && fsync(fd) == 0;
+	if (fd < 0 || !write_all(fd, bytes))
+		err = ERR_IO;
 	saved = errno;
-	if (fd >= 0 && close(fd) && good) {
-		good = false;
-		saved = errno;
-	}
-	if (good && rename(draft, path)) {
-		good = false;
-		saved = errno;
-	}
-	if (good)
-		sync_folder(path);
+	if (fd >= 0 && close(fd) && !err)
+		err = ERR_IO;
 	else
+		errno = saved;
+	if (err)
+		fail(draft);
+	free(draft);
+	return err;
+}
+
+static bool sync_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool good = fd >= 0 && fsync(fd) == 0;
+	int saved = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = saved;
+	return good;
+}
+
+enum err list_keep(const char *path)
+{
+	char *draft = draft_of(path);
+	enum err err = ERR_OK;
+
+	if (!draft)
+		return ERR_MEMORY;
+	/* Whoever finds the name after a crash must find the bytes. */
+	if (!sync_file(draft) || rename(draft, path))
+		err = fail(draft);
+	else
+		sync_folder(path);
+	free(draft);
+	return err;
+}
+
+void list_drop(const char *path)
+{
+	char *draft = draft_of(path);
+
+	if (draft)
 		unlink(draft);
 	free(draft);
-	errno = saved;
-	return good ? ERR_OK : ERR_IO;
 }
 
 char *list_copy_path(const char *folder, const char *authority, enum source_kind kind, const char *name)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <utlist.h>
 
@@ -14,6 +15,9 @@
 #include "base/mem.h"
 #include "svc/revoker_inside.h"
 
+/* How long after a state its predecessors are looked at. */
+#define FORMER_NS INT64_C(100000000)
+#define BUILDER_NICE 5
 /* Answers of OCSP that are kept. */
 #define OCSP_MAX 100000
 
@@ -42,11 +46,34 @@ const struct revocation *revoker_view(const struct revoker *revoker)
 	return revoker->next ? revoker->next : revoker->state;
 }
 
+/* A loop that gave the last count back would free lists while its requests wait. */
+static void keep_former(struct revoker *revoker, struct revocation *state)
+{
+	revoker->former = mem_grow(revoker->former, (revoker->former_count + 1) * sizeof(struct revocation *));
+	revoker->former[revoker->former_count++] = state;
+	loop_timer_set(revoker->former_timer, FORMER_NS);
+}
+
+static void on_former(void *arg)
+{
+	struct revoker *revoker = arg;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < revoker->former_count; i++)
+		if (revocation_is_last(revoker->former[i]))
+			revocation_unref(revoker->former[i]);
+		else
+			revoker->former[kept++] = revoker->former[i];
+	revoker->former_count = kept;
+	if (kept)
+		loop_timer_set(revoker->former_timer, FORMER_NS);
+}
+
 static size_t publish(struct revoker *revoker, bool ack)
 {
 	if (revoker->next) {
 		loop_timer_clear(revoker->publish_timer);
-		revocation_unref(revoker->state);
+		keep_former(revoker, revoker->state);
 		revoker->state = revoker->next;
 		revoker->next = NULL;
 		revoker->count.states++;
@@ -300,15 +327,25 @@ static void *run_loop(void *arg)
 	return NULL;
 }
 
+/* Where cores are few, requests come before the building of lists. */
+static void *run_builder(void *arg)
+{
+	/* Of this thread alone, as Linux has it. */
+	errno = 0;
+	if (nice(BUILDER_NICE) == -1 && errno)
+		log_warning("cannot lower the priority of building lists: %s", strerror(errno));
+	return run_loop(arg);
+}
+
 /* Signals are the main loop's. */
-static bool start_thread(pthread_t *thread, const char *name, struct loop *loop)
+static bool start_thread(pthread_t *thread, const char *name, void *(*run)(void *), struct loop *loop)
 {
 	sigset_t all, before;
 	int fault;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	fault = pthread_create(thread, NULL, run_loop, loop);
+	fault = pthread_create(thread, NULL, run, loop);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (fault)
 		log_error("cannot start the thread %s: %s", name, strerror(fault));
@@ -349,6 +386,7 @@ static bool open_parts(struct revoker *revoker, const char *state)
 	revoker->ocsp_http = http_client_new(revoker->loop, &ocsp);
 	revoker->publish_timer = loop_timer_new(revoker->loop, on_publish, revoker);
 	revoker->ack_timer = loop_timer_new(revoker->loop, on_ack_due, revoker);
+	revoker->former_timer = loop_timer_new(revoker->loop, on_former, revoker);
 	revoker->cache = ocsp_cache_new(OCSP_MAX);
 	revoker->state = revocation_new();
 	revoker->seed = (unsigned)clock_wall_ns();
@@ -376,9 +414,13 @@ static void close_parts(struct revoker *revoker)
 	watch_close(revoker);
 	loop_timer_free(revoker->publish_timer);
 	loop_timer_free(revoker->ack_timer);
+	loop_timer_free(revoker->former_timer);
 	loop_free(revoker->worker_loop);
 	loop_free(revoker->loop);
 	ocsp_cache_free(revoker->cache);
+	for (size_t i = 0; i < revoker->former_count; i++)
+		revocation_unref(revoker->former[i]);
+	free(revoker->former);
 	revocation_unref(revoker->next);
 	revocation_unref(revoker->state);
 	free(revoker->folder);
@@ -389,11 +431,11 @@ struct revoker *revoker_new(const char *state)
 {
 	struct revoker *revoker = mem_new(sizeof(*revoker));
 
-	if (!open_parts(revoker, state) || !start_thread(&revoker->worker, "list-builder", revoker->worker_loop)) {
+	if (!open_parts(revoker, state) || !start_thread(&revoker->worker, "list-builder", run_builder, revoker->worker_loop)) {
 		close_parts(revoker);
 		return NULL;
 	}
-	if (!start_thread(&revoker->thread, "revoker", revoker->loop)) {
+	if (!start_thread(&revoker->thread, "revoker", run_loop, revoker->loop)) {
 		end_thread(revoker->worker, revoker->worker_loop, revoker->worker_box);
 		close_parts(revoker);
 		return NULL;

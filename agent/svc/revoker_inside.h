@@ -107,7 +107,9 @@ struct revoker {
 	struct http_client *http, *ocsp_http;
 	char *folder; /* for copies; NULL */
 	struct revocation *state, *next; /* next: changed, and not published yet */
-	struct loop_timer *publish_timer, *ack_timer, *poll_timer;
+	struct revocation **former; /* states that loops may still have; freed here, never on a loop */
+	size_t former_count;
+	struct loop_timer *publish_timer, *ack_timer, *poll_timer, *former_timer;
 	struct authority *authorities;
 	struct source *due_files, *due_fetches;
 	unsigned jobs, fetching;

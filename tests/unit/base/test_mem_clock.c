@@ -9,6 +9,8 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -100,9 +102,32 @@ static void test_clocks(void **state)
 	assert_true(clock_wall_s() > 1577836800);
 }
 
+/* Whole pages inside go; what shares a page with others stays. */
+static void test_mem_spend(void **state)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *pages = mmap(NULL, 4 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_ptr_not_equal(pages, MAP_FAILED);
+	memset(pages, 7, 4 * page);
+	mem_spend(SLICE_EMPTY);
+	mem_spend(slice_of(pages + 1, page));
+	mem_spend(slice_of(pages + page, page - 1));
+	for (size_t i = 0; i < 4 * page; i++)
+		assert_int_equal(pages[i], 7);
+	mem_spend(slice_of(pages + 1, 3 * page));
+	assert_int_equal(pages[page - 1], 7);
+	assert_int_equal(pages[page], 0);
+	assert_int_equal(pages[3 * page - 1], 0);
+	assert_int_equal(pages[3 * page], 7);
+	munmap(pages, 4 * page);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_mem_spend),
 		cmocka_unit_test(test_no_memory_ends_the_process),
 		cmocka_unit_test(test_nothing_is_a_piece),
 		cmocka_unit_test(test_zeroed_and_copied),

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 #include <openssl/x509.h>
@@ -48,7 +49,7 @@ static enum err build(struct fixture *f, const struct crls_spec *full, const str
 	assert_int_equal(crl_parse(a, &x), ERR_OK);
 	if (delta)
 		assert_int_equal(crl_parse(b, &y), ERR_OK);
-	err = revlist_build(&x, delta ? &y : NULL, f->key, out);
+	err = revlist_build(&x, delta ? &y : NULL, f->key, false, out);
 	free((void *)(uintptr_t)a.ptr);
 	free((void *)(uintptr_t)b.ptr);
 	return err;
@@ -257,6 +258,43 @@ static void test_delta_of_an_indirect_list(void **state)
 	certs_free(twin);
 }
 
+/* Pages of a large list are given back while it is read; what was in them is in the list. */
+static void test_spends_what_it_has_read(void **state)
+{
+	enum { COUNT = 60000 };
+	static char serials[COUNT][24];
+	struct fixture *f = *state;
+	struct crls_entry *entries = calloc(COUNT + 1, sizeof(*entries));
+	struct revlist_info info;
+	struct revlist *list;
+	struct slice der;
+	uint8_t *pages;
+	struct crl crl;
+
+	for (unsigned i = 0; i < COUNT; i++) {
+		snprintf(serials[i], sizeof(serials[i]), "7FFFFFFFFFFFFF%08X", i);
+		entries[i].serial = serials[i];
+	}
+	der = crls_make(&(struct crls_spec){ .issuer = f->ca, .number = "01", .entries = entries });
+	assert_true(der.len > (3u << 20) / 2);
+	pages = mmap(NULL, der.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(pages, MAP_FAILED);
+	memcpy(pages, der.ptr, der.len);
+	assert_int_equal(crl_parse(slice_of(pages, der.len), &crl), ERR_OK);
+	assert_int_equal(revlist_build(&crl, NULL, f->key, true, &list), ERR_OK);
+	revlist_info(list, &info);
+	assert_int_equal(info.entries, COUNT);
+	for (unsigned i = 0; i < COUNT; i++)
+		assert_true(has(list, f->ca, (const char[]){ 0x7f, -1, -1, -1, -1, -1, -1, 0, 0, (char)(i >> 8), (char)i }, 11));
+	/* The middle of the first step is gone, what follows the entries is not. */
+	assert_int_equal(pages[512 * 1024], 0);
+	assert_memory_equal(pages + der.len - 4096, der.ptr + der.len - 4096, 4096);
+	revlist_unref(list);
+	munmap(pages, der.len);
+	free((void *)(uintptr_t)der.ptr);
+	free(entries);
+}
+
 static bool covers(struct fixture *f, const char *scope, bool is_ca, const char *point)
 {
 	const char *const list_extensions[] = { "issuingDistributionPoint=critical,@idp", NULL };
@@ -310,6 +348,7 @@ int main(void)
 		cmocka_unit_test(test_name_that_two_share),
 		cmocka_unit_test(test_twin_of_the_lists_own_ca),
 		cmocka_unit_test(test_delta_of_an_indirect_list),
+		cmocka_unit_test(test_spends_what_it_has_read),
 		cmocka_unit_test(test_scope),
 	};
 

@@ -120,7 +120,7 @@ static struct revlist *list_of(const struct crls_spec *spec)
 
 	assert_int_equal(crl_parse(der, &crl), ERR_OK);
 	assert_true(x509_issuer_key(spec->issuer->x509, key));
-	assert_int_equal(revlist_build(&crl, NULL, key, &list), ERR_OK);
+	assert_int_equal(revlist_build(&crl, NULL, key, false, &list), ERR_OK);
 	free((void *)(uintptr_t)der.ptr);
 	return list;
 }

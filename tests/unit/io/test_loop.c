@@ -249,6 +249,44 @@ static void test_signal(void **state)
 	loop_free(loop);
 }
 
+static void on_sleepy(struct loop_task *task)
+{
+	struct fixture *f = (struct fixture *)((char *)task - offsetof(struct fixture, task));
+
+	f->fired++;
+	usleep(12 * 1000);
+}
+
+/* What a callback takes is told, what the poll waits is not. */
+static void test_stalls(void **state)
+{
+	struct fixture f = { .loop = loop_new(), .task.run = on_sleepy };
+	const struct loop_stalls *stalls = loop_stalls(f.loop);
+	uint64_t max, slow = 0;
+
+	(void)state;
+	f.timer = loop_timer_new(f.loop, on_timer, &f);
+	loop_timer_set(f.timer, 150 * MS);
+	io_turn(f.loop, 200);
+	max = stalls->max_ns;
+	assert_int_equal(f.fired, 1);
+	assert_true(max > 0 && max < 150 * MS);
+	assert_true(stalls->counts[0] > 0 && stalls->total_ns >= max);
+	for (size_t i = 0; i <= LOOP_STALL_BOUNDS; i++)
+		slow += i > 3 ? stalls->counts[i] : 0;
+	loop_at_end(f.loop, &f.task);
+	io_turn(f.loop, 1);
+	assert_int_equal(f.fired, 2);
+	assert_true(stalls->max_ns >= 12 * MS);
+	for (size_t i = 4; i <= LOOP_STALL_BOUNDS; i++)
+		slow -= stalls->counts[i];
+	assert_int_equal(slow, (uint64_t)-1);
+	for (size_t i = 1; i < LOOP_STALL_BOUNDS; i++)
+		assert_true(loop_stall_bound_ns(i) > loop_stall_bound_ns(i - 1));
+	loop_timer_free(f.timer);
+	loop_free(f.loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +299,7 @@ int main(void)
 		cmocka_unit_test(test_greedy_end_task_starves_nobody),
 		cmocka_unit_test(test_lent_buffers),
 		cmocka_unit_test(test_signal),
+		cmocka_unit_test(test_stalls),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

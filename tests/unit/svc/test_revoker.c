@@ -263,6 +263,25 @@ static void keeps_the_old_list_when_the_new_is_bad(void **state)
 	assert_true(io_until(rig->loop, is_revoked, &want, 2000));
 }
 
+/* The last count is never a loop's: lists are freed by the revoker, however late a loop turns. */
+static void loops_free_no_lists(void **state)
+{
+	struct rig *rig = *state;
+	const char *path = path_of(rig, "a.crl");
+	struct expectation want = { rig, SOURCE_FILE, path, "\x02", NULL };
+	struct revocation *before;
+
+	put_list(rig, rig->folder, "a.crl", (struct list_spec){ .number = "05" });
+	configure_with(rig, path, false, false);
+	before = revocation_ref(rig->state);
+	put_list(rig, rig->folder, "a.crl", (struct list_spec){ .number = "06", .serial = "02" });
+	assert_true(io_until(rig->loop, is_revoked, &want, 2000));
+	io_turn(rig->loop, 300);
+	assert_ptr_not_equal(before, rig->state);
+	assert_false(revocation_is_last(before));
+	revocation_unref(before);
+}
+
 static void a_start_finds_what_was_good(void **state)
 {
 	struct rig *rig = *state;
@@ -497,6 +516,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(waits_for_files_that_are_missing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(keeps_the_old_list_when_the_new_is_bad, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(loops_free_no_lists, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_start_finds_what_was_good, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_spoiled_copy_counts_for_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_disk_that_takes_nothing_stops_nobody, set_up, tear_down),
