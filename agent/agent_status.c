@@ -180,6 +180,34 @@ static void write_loops(const struct agent *agent, struct buf *out)
 						memory_order_relaxed));
 }
 
+/* One histogram over all loops, and the longest wake-up of each. */
+static void write_stalls(const struct agent *agent, struct buf *out)
+{
+	const struct loop_stalls **stalls = mem_array(agent->worker_count, sizeof(*stalls));
+	uint64_t total = 0, ns = 0;
+
+	for (size_t i = 0; i < agent->worker_count; i++)
+		stalls[i] = worker_stalls(agent->workers[i]);
+	buf_str(out, "# TYPE mtlsguard_loop_stall_seconds histogram\n# HELP mtlsguard_loop_stall_seconds "
+		     "Time that a request loop spent in one wake-up, in which it serves nobody else.\n");
+	for (size_t i = 0; i <= LOOP_STALL_BOUNDS; i++) {
+		total += metrics_sum(stalls, agent->worker_count,
+				     offsetof(struct loop_stalls, counts) + i * sizeof(uint64_t));
+		if (i < LOOP_STALL_BOUNDS)
+			buf_printf(out, "mtlsguard_loop_stall_seconds_bucket{le=\"%g\"} %" PRIu64 "\n",
+				   (double)loop_stall_bound_ns(i) / 1e9, total);
+	}
+	ns = metrics_sum(stalls, agent->worker_count, offsetof(struct loop_stalls, total_ns));
+	buf_printf(out, "mtlsguard_loop_stall_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n"
+			"mtlsguard_loop_stall_seconds_count %" PRIu64 "\nmtlsguard_loop_stall_seconds_sum %.9f\n",
+		   total, total, (double)ns / 1e9);
+	write_gauge(out, "mtlsguard_loop_stall_max_seconds", "The longest since the start, of a request loop.");
+	for (size_t i = 0; i < agent->worker_count; i++)
+		buf_printf(out, "mtlsguard_loop_stall_max_seconds{loop=\"%zu\"} %.9f\n", i,
+			   (double)atomic_load_explicit(&stalls[i]->max_ns, memory_order_relaxed) / 1e9);
+	free(stalls);
+}
+
 static int64_t soonest_expiry(const struct trust *trust)
 {
 	int64_t soonest = INT64_MAX;
@@ -224,6 +252,7 @@ static void write_metrics(void *arg, struct buf *out)
 	write_process(agent, out);
 	write_memory(out);
 	write_loops(agent, out);
+	write_stalls(agent, out);
 	write_authorities(agent, out);
 	metrics_write(out, metrics, agent->worker_count);
 	agent_lists_metrics(agent, out);

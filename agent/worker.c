@@ -278,6 +278,11 @@ const struct authz_stats *worker_grpc_stats(const struct worker *worker)
 	return authz_server_stats(worker->grpc);
 }
 
+const struct loop_stalls *worker_stalls(const struct worker *worker)
+{
+	return loop_stalls(worker->loop);
+}
+
 static void deliver_stop(struct mail *mail, void *arg)
 {
 	struct worker *worker = arg;

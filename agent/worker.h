@@ -56,6 +56,7 @@ unsigned worker_connections(const struct worker *worker);
 const struct metrics *worker_metrics(const struct worker *worker);
 const struct spoe_stats *worker_stats(const struct worker *worker);
 const struct authz_stats *worker_grpc_stats(const struct worker *worker);
+const struct loop_stalls *worker_stalls(const struct worker *worker);
 
 /* Ends the thread and closes what is open. Its last mail may still be in env.home, so... */
 void worker_stop(struct worker *worker);

@@ -23,6 +23,7 @@ struct loop {
 	uint8_t *scratch;
 	struct buf spare[SPARE_COUNT];
 	size_t spares;
+	struct loop_stalls stalls;
 };
 
 struct loop_timer {
@@ -95,6 +96,37 @@ static void run_end(struct loop *loop)
 		run_first(&loop->end);
 }
 
+int64_t loop_stall_bound_ns(size_t i)
+{
+	static const int64_t ms[LOOP_STALL_BOUNDS] = { 1, 2, 5, 10, 20, 50, 100 };
+
+	return ms[i] * 1000000;
+}
+
+const struct loop_stalls *loop_stalls(const struct loop *loop)
+{
+	return &loop->stalls;
+}
+
+/* Only the loop itself writes, so nothing has to be locked. */
+static void add(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
+static void note_stall(struct loop_stalls *stalls, int64_t took)
+{
+	size_t i = 0;
+
+	while (i < LOOP_STALL_BOUNDS && took > loop_stall_bound_ns(i))
+		i++;
+	add(&stalls->counts[i], 1);
+	add(&stalls->total_ns, (uint64_t)took);
+	if ((uint64_t)took > atomic_load_explicit(&stalls->max_ns, memory_order_relaxed))
+		atomic_store_explicit(&stalls->max_ns, (uint64_t)took, memory_order_relaxed);
+}
+
 /* libev calls this instead of invoking what is pending: once a wake-up. */
 static void wake_up(struct ev_loop *ev)
 {
@@ -106,6 +138,7 @@ static void wake_up(struct ev_loop *ev)
 	ev_invoke_pending(ev);
 	run_end(loop);
 	loop->in_wakeup = false;
+	note_stall(&loop->stalls, clock_mono_ns() - loop->now_ns);
 	if (!list_empty(&loop->soon) || !list_empty(&loop->end))
 		ev_idle_start(ev, &loop->awake);
 	else

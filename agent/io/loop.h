@@ -4,7 +4,9 @@
 
 #include "base/err.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -23,8 +25,20 @@ void loop_free(struct loop *loop);
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
-/* Monotonic nanoseconds, read once a wake-up. */
+/* Monotonic nanoseconds, read once at the begin of a wake-up. */
 int64_t loop_now_ns(const struct loop *loop);
+
+/*
+ * How long wake-ups took, from the poll's return until everything was done: meanwhile nobody
+ * else on the loop is served. Being preempted counts. Written by the loop, read by any thread.
+ */
+#define LOOP_STALL_BOUNDS 7
+struct loop_stalls {
+	_Atomic uint64_t counts[LOOP_STALL_BOUNDS + 1]; /* wake-ups by loop_stall_bound_ns; last: longer */
+	_Atomic uint64_t total_ns, max_ns;
+};
+const struct loop_stalls *loop_stalls(const struct loop *loop);
+int64_t loop_stall_bound_ns(size_t i); /* 1 ms to 100 ms */
 
 /* A one-shot timer; on_timer(arg) runs on the loop. timer_set again moves it. */
 struct loop_timer *loop_timer_new(struct loop *loop, void (*on_timer)(void *arg), void *arg);

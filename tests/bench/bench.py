@@ -7,7 +7,7 @@
 The agent has one thread on one core, the load runs on another, and the two agents take turns. The worker reads three fields and sets two
 headers, the managed transform is on, certificates (EC and RSA) are cached. --quick takes under a minute; --smoke takes seconds
 and only fails when something is wrong or far too slow; --profile shows where the agent's time goes (perf). Rows: spop, grpc, haproxy, scale,
-idle.
+idle, lists.
 """
 import argparse
 import json
@@ -18,6 +18,7 @@ import sys
 
 import grpc_row
 import haproxy_row
+import lists_row
 from stand import HOST, Stand, Unfit
 
 LEAVES = 64
@@ -25,12 +26,12 @@ LEAVES = 64
 SPOP_ROWS = [(8, 64, 1.2, None), (64, 16, 1.5, None), (64, 1, None, 1.0), (1, 1, None, 3.0)]
 # The engine of HAProxy 3.1 and newer must never have 16 kB unread, so its answers leave in small writes.
 NEW_ENGINE_ROW = (8, 16)
-MODES = {"full": {"rounds": 5, "seconds": 2.0, "pairs": 15, "scale": (10000, 100000)},
-         "quick": {"rounds": 2, "seconds": 0.4, "pairs": 3, "scale": (10000, 100000)},
-         "smoke": {"rounds": 1, "seconds": 0.3, "pairs": 1, "scale": (200, 2000)}}
+MODES = {"full": {"rounds": 5, "seconds": 2.0, "pairs": 15, "scale": (10000, 100000), "swaps": 5},
+         "quick": {"rounds": 2, "seconds": 0.4, "pairs": 3, "scale": (10000, 100000), "swaps": 3},
+         "smoke": {"rounds": 1, "seconds": 0.3, "pairs": 1, "scale": (200, 2000), "swaps": 2}}
 # How far above its aim a --smoke run may be: it must also pass on a busy machine, and in a sanitizer's company.
 SMOKE_SLACK = 10
-ROWS = ["spop", "grpc", "haproxy", "scale", "idle"]
+ROWS = ["spop", "grpc", "haproxy", "scale", "idle", "lists"]
 
 
 class Bench:
@@ -173,6 +174,15 @@ class Bench:
         further = (six - two) / 4
         self.add("idle, two loops", {"rss_mb": two, "further_loop_mb": further}, two < 16 and further <= 1.5,
                  "< 16 MB, a further loop 1.5 MB")
+
+    # -- a million revoked serials
+
+    def lists(self):
+        got = lists_row.measure(self.stand, self.mode["swaps"])
+        self.faults += got.pop("faults")
+        limit = got["file_mb"] + 64
+        self.add("a million serials", got, got["rss_mb"] < 48 and got["peak_mb"] <= limit and got["stalls"] <= got["calm"],
+                 f"< 48 MB, peak <= {limit:.0f} MB, no more wake-ups over 1 ms in the best swap than without")
 
     # -- where the time goes
 

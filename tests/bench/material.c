@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Makes authorities and client certificates for measurements:
- * DIR/ca-N.pem, DIR/leaf-N.der, DIR/leaf-N.pem (certificate and key), and
+ * DIR/ca-N.pem, DIR/ca-0.key, DIR/leaf-N.der, DIR/leaf-N.pem (certificate and key), and
  * DIR/server.pem for a proxy. Leaf N is signed by authority N modulo their
  * number; even ones are EC P-256, odd ones RSA 2048.
  */
@@ -44,6 +44,8 @@ static struct certs *make_authority(const char *dir, size_t number)
 	snprintf(name, sizeof(name), "ca-%zu.pem", number);
 	struct certs *ca = certs_ca(subject, NULL);
 	write_file(dir, name, slice_str(ca->pem));
+	if (number == 0)
+		write_file(dir, "ca-0.key", slice_str(ca->key_pem));
 	return ca;
 }
 

@@ -134,8 +134,9 @@ class Stand:
         path.write_text("\n".join(lines) + "\n")
         return path
 
-    def config(self, pki, authorities, hosts, threads=1, spin=False, extra="", listen=""):
-        """Writes a configuration; hosts maps names to lists of authority numbers. Returns (file, unix socket, TCP port)."""
+    def config(self, pki, authorities, hosts, threads=1, spin=False, extra="", listen="", admin="", revocation=""):
+        """Writes a configuration; hosts maps names to lists of authority numbers, revocation is the first authority's.
+        Returns (file, unix socket, TCP port)."""
         self.count += 1
         folder = self.folder / f"agent-{self.count}"
         folder.mkdir()
@@ -143,9 +144,10 @@ class Stand:
         (folder / "spin.lua").write_text(SPIN)
         port = free_port()
         lines = ["return {", f"  threads = {threads}, state = 'state',",
-                 f"  listen = {{ spop = {{ 'unix:{folder}/spop.sock', '127.0.0.1:{port}' }}, admin = {{}},",
+                 f"  listen = {{ spop = {{ 'unix:{folder}/spop.sock', '127.0.0.1:{port}' }}, admin = {{{admin}}},",
                  f"    control = {{ 'unix:{folder}/control.sock' }}, {listen} }},", "  authorities = {"]
-        lines += [f"    a{n} = {{ certificates = '{pki}/ca-{n}.pem' }}," for n in range(authorities)]
+        lines += [f"    a{n} = {{ certificates = '{pki}/ca-{n}.pem'" +
+                  (f", revocation = {{ {revocation} }} }}," if revocation and n == 0 else " },") for n in range(authorities)]
         lines += ["  },", "  hosts = {"]
         for name, numbers in hosts.items():
             trusted = ", ".join(f"'a{number}'" for number in numbers)

@@ -39,8 +39,13 @@ def test_many():
     for connection in connections:
         for _ in range(5):
             equal(connection.ask()["verdict"], "deny")
-    loops = [line for line in agent.get("/metrics")[1].splitlines() if line.startswith("mtlsguard_loop_connections{")]
+    page = agent.get("/metrics")[1]
+    loops = [line for line in page.splitlines() if line.startswith("mtlsguard_loop_connections{")]
     equal([line.split()[1] for line in loops], ["5", "5"])
+    contains(page, 'mtlsguard_loop_stall_seconds_bucket{le="0.001"} ', 'mtlsguard_loop_stall_seconds_bucket{le="+Inf"} ',
+             "mtlsguard_loop_stall_seconds_sum ")
+    longest = [float(line.split()[1]) for line in page.splitlines() if line.startswith("mtlsguard_loop_stall_max_seconds{")]
+    assert len(longest) == 2 and min(longest) > 0, longest
     agent.stop()
 
 
