@@ -42,7 +42,8 @@ static void start(struct request *req, enum verdict_kind kind, enum reason reaso
 void answer_deny(struct request *req, enum reason reason)
 {
 	start(req, VERDICT_DENY, reason, reason_status(reason));
-	problem_write(req, snapshot_config(req->snapshot)->refusals_reason);
+	if (!req->connection)
+		problem_write(req, snapshot_config(req->snapshot)->refusals_reason);
 }
 
 enum err answer_respond(struct request *req, const struct policy_result *result)
@@ -178,6 +179,9 @@ enum err answer_allow(struct request *req, const struct policy_result *result)
 	enum err err;
 
 	start(req, VERDICT_ALLOW, REASON_ALLOWED, reason_status(REASON_ALLOWED));
+	/* Nothing has headers then, and it was asked once for as long as the connection lasts. */
+	if (req->connection)
+		return ERR_OK;
 	err = header_block_add(&req->verdict.req_del, snapshot_owned_block(req->snapshot));
 	if (!err)
 		err = owned_names_sent(req, &sent);

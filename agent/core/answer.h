@@ -10,13 +10,14 @@
  * scratch but for its id; block parts and bodies live as long as the request.
  */
 
-/* An allow, with the origin's headers; result is the worker's edits or NULL. ERR_MEMORY. */
+/* An allow, with the origin's headers; result is the worker's edits or NULL. ERR_MEMORY. That of a
+ * connection has no headers, and no "until". */
 enum err answer_allow(struct request *req, const struct policy_result *result) MUST_USE;
 
 /* A worker's own Response. ERR_LIMIT never happens for a fresh verdict, but must be looked at. */
 enum err answer_respond(struct request *req, const struct policy_result *result) MUST_USE;
 
-/* A refusal: status, body by Accept. Never fails; without memory it has no body. */
+/* A refusal: status, body by Accept. Never fails; without memory it has no body, nor has a connection's. */
 void answer_deny(struct request *req, enum reason reason);
 
 #endif

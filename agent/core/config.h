@@ -104,6 +104,7 @@ struct host_conf {
 	enum require_kind require;
 	bool observe;
 	bool raw_paths;
+	bool l4; /* connections without requests pass, though policies could not be asked */
 	size_t set; /* hosts with the same authorities in the same order have the same number */
 	unsigned line;
 	const char *file;

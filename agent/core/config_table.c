@@ -155,6 +155,10 @@ const struct directive config_directives[] = {
 	  .words = path_words, .offset = HOST(raw_paths),
 	  .doc = "\"canonical\" normalises paths and refuses those that hide a separator; \"raw\" takes "
 		 "them as they come." },
+	{ .path = "hosts[].l4", .type = DIRECTIVE_BOOL, .fallback = "false", .offset = HOST(l4),
+	  .doc = "Whether connections without requests (HAProxy in TCP mode, Envoy's network filter) may "
+		 "pass on a host that has workers: without a request no worker can run, so they are refused. "
+		 "A host without workers needs no such word." },
 
 	{ .path = "workers", .type = DIRECTIVE_LIST, .read = config_read_workers,
 	  .example = "{ { name = \"api\", script = \"workers/api.lua\", routes = { \"api.example.com/*\" } } }",

@@ -102,9 +102,14 @@ void decision_write(struct buf *out, const struct request *req, int64_t wall_ns,
 		   req->stage ? req->stage : "");
 	if (req->observed)
 		buf_printf(out, ",\"observed\":\"%s\"", reason_name(req->observed));
-	text(out, "host", seen(req, req->host, ARG_HOST));
-	text(out, "method", request_bytes(req, ARG_METHOD));
-	text(out, "path", seen(req, req->path, ARG_PATH));
+	if (req->connection) {
+		buf_str(out, ",\"connection\":true");
+		text(out, "host", seen(req, req->host, ARG_SNI));
+	} else {
+		text(out, "host", seen(req, req->host, ARG_HOST));
+		text(out, "method", request_bytes(req, ARG_METHOD));
+		text(out, "path", seen(req, req->path, ARG_PATH));
+	}
 	text_if(out, "sni", request_bytes(req, ARG_SNI));
 	write_source(out, req);
 	text(out, "verified", verdict->verified);

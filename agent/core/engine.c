@@ -440,11 +440,15 @@ static enum engine_state decide(struct engine *engine, struct ticket *ticket)
 		req->stage = "requirement";
 		reason = stage_requirement(req);
 	}
+	if (reason == REASON_ALLOWED && req->connection) {
+		req->stage = "worker";
+		reason = stage_connection(req);
+	}
 	if (reason != REASON_ALLOWED) {
 		engine_fail(req, reason);
 		return ENGINE_DONE;
 	}
-	worker = snapshot_worker(req->snapshot, req->host, req->path);
+	worker = req->connection ? NULL : snapshot_worker(req->snapshot, req->host, req->path);
 	if (worker)
 		return run_worker(engine, ticket, worker);
 	req->stage = "decision";

@@ -16,7 +16,8 @@
  * One loop's decisions. A front submits a request; the stages run in
  * Cloudflare's order (admit, certificate, revocation, requirement, worker,
  * headers, decision) and the first that refuses ends it. Any fault denies,
- * through engine_fail() and nothing else.
+ * through engine_fail() and nothing else. A connection without a request
+ * (req->connection) goes through the stages that need none.
  *
  * submit says DONE (req->verdict is filled) or PENDING (ticket->on_done comes
  * exactly once, unless engine_cancel is called first). A request waits for the

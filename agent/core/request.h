@@ -45,6 +45,7 @@ struct request {
 	struct extra_arg *extra; /* in the order sent */
 	struct extra_arg **extra_tail;
 	int64_t timeout_ns; /* how long the proxy waits for the answer; 0: it did not say */
+	bool connection;    /* set by the front: a connection without a request, its host is the SNI */
 
 	/* Filled by the engine, in the order of its stages. */
 	struct snapshot *snapshot; /* held from submit to release, by its world */
@@ -52,8 +53,8 @@ struct request {
 	int64_t now_s;		   /* wall clock, epoch seconds, of this decision */
 	int64_t started_ns;	   /* monotonic */
 	int64_t deadline_ns;	   /* monotonic */
-	struct slice host;	   /* canonical; empty when it could not be */
-	struct slice path;	   /* canonical */
+	struct slice host;	   /* canonical; empty when it could not be, or a connection names none */
+	struct slice path;	   /* canonical; a connection has none */
 	const struct host_conf *host_conf;
 	struct cert_entry *cert; /* NULL: none presented */
 	struct verdict verdict;

@@ -120,6 +120,25 @@ static enum reason canonical_path(struct request *req)
 	return err == ERR_MEMORY ? REASON_OVERLOADED : bad(req, "not a path that can be decided on: ", raw);
 }
 
+/* The host that a client connects to is the one that it names in its handshake; it may name none. */
+static enum reason canonical_server_name(struct request *req)
+{
+	struct slice sni = request_bytes(req, ARG_SNI);
+	enum err err = sni.len ? canon_host(req->arena, sni, &req->host) : ERR_OK;
+
+	if (!err)
+		return REASON_ALLOWED;
+	req->host = SLICE_EMPTY;
+	return err == ERR_MEMORY ? REASON_OVERLOADED : bad(req, "not a server name (SNI): ", sni);
+}
+
+static enum reason check_certificate_sent(struct request *req)
+{
+	if (request_true(req, ARG_USED) && req->args[ARG_CERT].kind == VALUE_NULL)
+		return bad(req, "the session has a client certificate, but none was sent", SLICE_EMPTY);
+	return REASON_ALLOWED;
+}
+
 static enum reason check_arguments(struct request *req)
 {
 	static const enum arg needed[] = { ARG_CERT, ARG_HOST, ARG_METHOD, ARG_PATH };
@@ -130,27 +149,43 @@ static enum reason check_arguments(struct request *req)
 		return bad(req, "the argument headers is malformed", SLICE_EMPTY);
 	if (!text_is_token(request_bytes(req, ARG_METHOD)))
 		return bad(req, "not a method: ", request_bytes(req, ARG_METHOD));
-	if (request_true(req, ARG_USED) && req->args[ARG_CERT].kind == VALUE_NULL)
-		return bad(req, "the session has a client certificate, but none was sent", SLICE_EMPTY);
-	return REASON_ALLOWED;
+	return check_certificate_sent(req);
+}
+
+static enum reason check_connection_arguments(struct request *req)
+{
+	static const enum arg needed[] = { ARG_CERT, ARG_SNI };
+
+	if (lacks_argument(req, needed, sizeof(needed) / sizeof(needed[0])) || has_wrong_type(req))
+		return REASON_BAD_REQUEST;
+	return check_certificate_sent(req);
+}
+
+static enum reason find_host(struct request *req)
+{
+	req->host_conf = snapshot_host(req->snapshot, req->host);
+	if (req->host_conf)
+		return REASON_ALLOWED;
+	if (req->host.len)
+		request_explain(req, "no host of the configuration matches ", req->host);
+	else
+		request_explain(req, "the client names no server (SNI), and the configuration has no host \"*\"",
+				SLICE_EMPTY);
+	return REASON_HOST_UNKNOWN;
 }
 
 enum reason stage_admit(struct request *req)
 {
-	enum reason reason = check_arguments(req);
+	enum reason reason = req->connection ? check_connection_arguments(req) : check_arguments(req);
 
 	if (reason == REASON_ALLOWED)
-		reason = canonical_host(req);
-	if (reason != REASON_ALLOWED)
-		return reason;
-	req->host_conf = snapshot_host(req->snapshot, req->host);
-	if (!req->host_conf) {
-		request_explain(req, "no host of the configuration matches ", req->host);
-		return REASON_HOST_UNKNOWN;
-	}
-	reason = canonical_path(req);
+		reason = req->connection ? canonical_server_name(req) : canonical_host(req);
+	if (reason == REASON_ALLOWED)
+		reason = find_host(req);
+	if (reason == REASON_ALLOWED && !req->connection)
+		reason = canonical_path(req);
 	if (reason == REASON_ALLOWED && request_true(req, ARG_EARLY)) {
-		request_explain(req, "the request came as TLS early data, which can be replayed", SLICE_EMPTY);
+		request_explain(req, "it came as TLS early data, which can be replayed", SLICE_EMPTY);
 		return REASON_EARLY_DATA;
 	}
 	return reason;
@@ -233,4 +268,13 @@ enum reason stage_requirement(struct request *req)
 	if (!req->cert || req->cert->result.error)
 		return refuse_unverified(req);
 	return refuse_revocation(req);
+}
+
+enum reason stage_connection(struct request *req)
+{
+	if (req->host_conf->l4 || !snapshot_routed(req->snapshot, req->host))
+		return REASON_ALLOWED;
+	request_explain(req, "workers decide on requests of this host, and a connection has none: to let it past them "
+			     "the host needs l4 = true", SLICE_EMPTY);
+	return REASON_POLICY_ERROR;
 }

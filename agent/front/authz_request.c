@@ -189,6 +189,34 @@ static enum reason fill_extensions(const struct filling *filling)
 	return REASON_ALLOWED;
 }
 
+/*
+ * A connection's host is its SNI. Envoy tells it where it is asked to (include_tls_session), and always as
+ * the service that the client wants.
+ */
+static enum reason fill_server_name(const struct filling *filling)
+{
+	const struct authz_request *check = filling->check;
+	struct slice service = check->destination.service;
+
+	if (check->has_tls && service.len && !slice_eq_nocase(check->sni, service))
+		return bad(filling, "attributes.destination.service is not what tls_session.sni says");
+	set_text_or_null(filling->req, ARG_SNI, check->has_tls ? check->sni : service);
+	return REASON_ALLOWED;
+}
+
+static enum reason fill_connection(const struct filling *filling)
+{
+	enum reason reason;
+
+	if (!filling->check->source.sent)
+		return bad(filling, "neither attributes.request nor attributes.source: this asks about nothing");
+	filling->req->connection = true;
+	reason = fill_server_name(filling);
+	if (reason == REASON_ALLOWED)
+		reason = fill_certificate(filling);
+	return reason == REASON_ALLOWED ? fill_source(filling) : reason;
+}
+
 static void fill_http(struct request *req, const struct authz_request *check)
 {
 	struct slice query = check->path, path = slice_cut(&query, '?');
@@ -201,26 +229,34 @@ static void fill_http(struct request *req, const struct authz_request *check)
 	set_text(req, ARG_VERSION, check->protocol);
 }
 
-enum reason authz_request_fill(struct request *req, const struct authz_request *check,
-			       const struct authz_manner *manner, const char **why)
+static enum reason fill_request(const struct filling *filling, const struct authz_manner *manner)
 {
 	static enum reason (*const steps[])(const struct filling *) = {
 		fill_certificate, fill_source, fill_headers, fill_extensions,
 	};
-	const struct filling filling = { req, check, manner->pems, why };
 	enum reason reason = REASON_ALLOWED;
 
-	if (!check->has_http)
-		return bad(&filling, "no attributes.request.http: connections without requests are not decided on");
-	fill_http(req, check);
-	if (check->has_tls)
-		set_text_or_null(req, ARG_SNI, check->sni);
+	fill_http(filling->req, filling->check);
+	if (filling->check->has_tls)
+		set_text_or_null(filling->req, ARG_SNI, filling->check->sni);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && reason == REASON_ALLOWED; i++)
+		reason = steps[i](filling);
+	if (reason == REASON_ALLOWED && manner->chain_xfcc)
+		reason = fill_chain(filling);
+	return reason;
+}
+
+enum reason authz_request_fill(struct request *req, const struct authz_request *check,
+			       const struct authz_manner *manner, const char **why)
+{
+	const struct filling filling = { req, check, manner->pems, why };
+
 	/* Envoy writes "-" where a formatter has no value. */
 	set_text_or_null(req, ARG_TLS_VERSION,
 			 slice_eq(manner->tls_version, SLICE_LIT("-")) ? SLICE_EMPTY : manner->tls_version);
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && reason == REASON_ALLOWED; i++)
-		reason = steps[i](&filling);
-	if (reason == REASON_ALLOWED && manner->chain_xfcc)
-		reason = fill_chain(&filling);
-	return reason;
+	if (!check->has_request)
+		return fill_connection(&filling);
+	if (!check->has_http)
+		return bad(&filling, "attributes.request is there, but not its http");
+	return fill_request(&filling, manner);
 }

@@ -14,8 +14,8 @@ struct authz_manner {
 };
 
 /*
- * Names the arguments of a request by what Envoy says. The message's bytes
- * must live as long as the request. Anything but REASON_ALLOWED: the question
+ * Names the arguments of a request by what Envoy says; without attributes.request
+ * it becomes a connection. The message's bytes must live as long as the request. Anything but REASON_ALLOWED: the question
  * cannot be taken, and *why says it in words for the log.
  */
 enum reason authz_request_fill(struct request *req, const struct authz_request *check,

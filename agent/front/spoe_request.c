@@ -167,22 +167,31 @@ static struct value *spare_place(void *arg, struct slice name)
 	return &reading->spare;
 }
 
+/* True when it is the question that the arguments behind it belong to. */
+static bool take_name(struct reading *reading, struct slice name)
+{
+	bool connection = slice_eq(name, SLICE_LIT("check-client-connection"));
+
+	if (!connection && !slice_eq(name, SLICE_LIT("check-client-cert"))) {
+		reading->others++;
+		return false;
+	}
+	if (reading->asked++) {
+		spoil(reading, REASON_BAD_REQUEST, "two questions were sent in one frame");
+		return false;
+	}
+	reading->req->connection = connection;
+	return true;
+}
+
 static enum err read_messages(struct slice payload, struct reading *reading)
 {
 	struct reader r = reader_of(payload);
 	struct spop_message message;
 
-	while (spop_message_decode(&r, &message)) {
-		if (!slice_eq(message.name, SLICE_LIT("check-client-cert"))) {
-			reading->others++;
-			spop_args_decode(&r, message.args, spare_place, reading);
-		} else if (reading->asked++) {
-			spoil(reading, REASON_BAD_REQUEST, "check-client-cert was sent twice in one frame");
-			spop_args_decode(&r, message.args, spare_place, reading);
-		} else {
-			spop_args_decode(&r, message.args, place_of, reading);
-		}
-	}
+	while (spop_message_decode(&r, &message))
+		spop_args_decode(&r, message.args,
+				 take_name(reading, message.name) ? place_of : spare_place, reading);
 	return reader_err(&r);
 }
 
@@ -205,7 +214,7 @@ void spoe_notify(struct spoe_session *session, const struct spoe_ids *ids, struc
 		submit(request);
 	} else if (reading.others) {
 		refuse(request, REASON_BAD_REQUEST,
-		       "no message check-client-cert among those that HAProxy sent");
+		       "no message check-client-cert or check-client-connection among those that HAProxy sent");
 	} else {
 		give_back(request);
 		spoe_ack_nothing(out, ids);

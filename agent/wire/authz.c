@@ -231,6 +231,8 @@ static void read_peer(struct reader *outer, struct slice message, struct authz_p
 	while (pb_next(&r, &field)) {
 		if (field.number == 1 && pb_is(&r, &field, PB_BYTES, &seen))
 			read_address(&r, field.bytes, peer);
+		else if (field.number == 2 && pb_is(&r, &field, PB_BYTES, &seen))
+			peer->service = text(&r, field.bytes);
 		else if (field.number == 5 && pb_is(&r, &field, PB_BYTES, &seen))
 			peer->certificate = text(&r, field.bytes);
 	}
@@ -329,6 +331,7 @@ static void read_attributes(struct reader *outer, struct slice message, struct a
 		} else if (field.number == 2 && pb_is(&r, &field, PB_BYTES, &seen)) {
 			read_peer(&r, field.bytes, &out->destination);
 		} else if (field.number == 4 && pb_is(&r, &field, PB_BYTES, &seen)) {
+			out->has_request = true;
 			read_one(&r, field.bytes, 2, out);
 		} else if (field.number == 10) {
 			take_entry(&r, message, &field, &keys, &out->extension_count,

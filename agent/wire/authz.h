@@ -17,12 +17,14 @@ struct authz_peer {
 	bool sent;
 	struct slice address; /* a textual IP, or empty: a pipe, an internal address, nothing */
 	uint32_t port;
+	struct slice service;	  /* destination: the SNI, from the network filter; in source a client can forge it */
 	struct slice certificate; /* source only: percent-encoded PEM, or empty */
 };
 
 struct authz_request {
 	struct authz_peer source, destination;
-	bool has_http; /* false: from the network filter, a connection without a request */
+	bool has_request; /* false: from the network filter, a connection without a request */
+	bool has_http;	  /* has_request, and it is an HTTP request */
 	struct slice id, method, path, host, scheme, protocol;
 	bool has_tls;
 	struct slice sni;

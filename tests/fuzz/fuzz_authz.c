@@ -30,6 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_inside(request.source.certificate, data, size);
 	check_inside(request.path, data, size);
 	check_inside(request.sni, data, size);
+	check_inside(request.destination.service, data, size);
 	while (authz_header_next(&request, &cursor, &name, &value)) {
 		check_inside(name, data, size);
 		check_inside(value, data, size);

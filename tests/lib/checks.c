@@ -61,7 +61,7 @@ static void put_request(struct buf *b, const struct check *check)
 }
 
 static void put_peer(struct buf *b, uint32_t number, const char *address, uint32_t port,
-		     struct slice certificate)
+		     struct slice certificate, const char *service)
 {
 	size_t peer = pb_begin(b, number), outer, inner;
 
@@ -73,6 +73,8 @@ static void put_peer(struct buf *b, uint32_t number, const char *address, uint32
 		pb_end(b, inner);
 		pb_end(b, outer);
 	}
+	if (service)
+		put_text(b, 2, service);
 	if (certificate.len)
 		pb_bytes(b, 5, certificate);
 	pb_end(b, peer);
@@ -82,9 +84,11 @@ void check_write(struct buf *b, const struct check *check)
 {
 	size_t attributes = pb_begin(b, 1), tls;
 
-	put_peer(b, 1, check->address, check->port, check->certificate);
-	put_peer(b, 2, "127.0.0.1", 8443, SLICE_EMPTY);
-	if (!check->no_request)
+	put_peer(b, 1, check->address, check->port, check->certificate, "from-a-header");
+	put_peer(b, 2, "127.0.0.1", 8443, SLICE_EMPTY, check->service);
+	if (check->no_http)
+		pb_bytes(b, 4, SLICE_EMPTY);
+	else if (!check->no_request)
 		put_request(b, check);
 	for (const struct check_pair *pair = check->extensions; pair && pair->name; pair++)
 		put_pair(b, 10, pair->name, pair->value, false);

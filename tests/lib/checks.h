@@ -19,6 +19,8 @@ struct check {
 	const struct check_pair *extensions; /* likewise */
 	bool header_map;		     /* encode_raw_headers */
 	bool no_request;		     /* the network filter */
+	bool no_http;			     /* a request that is none of HTTP */
+	const char *service;		     /* of the destination, where the network filter puts the SNI; NULL: none */
 };
 
 /* GET https://api.example.com/ of 192.0.2.7, SNI api.example.com, HTTP/1.1. */

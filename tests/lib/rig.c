@@ -264,22 +264,35 @@ static void on_done(struct ticket *ticket)
 	request->state = ENGINE_DONE;
 }
 
-struct rig_request *rig_ask(struct rig *rig, const struct named *over)
+static struct rig_request *submit(struct rig *rig, const struct named *args, bool connection)
 {
 	struct rig_request *request = mem_new(sizeof(*request));
-	struct named *args = ask_args(over);
 
 	request->rig = rig;
 	arena_init(&request->arena, ARENA_MAX);
 	request_init(&request->req, &request->arena);
+	request->req.connection = connection;
 	for (const struct named *arg = args; arg->name; arg++)
 		if (arg->value.kind != VALUE_NOT_SENT &&
 		    request_set_arg(&request->req, slice_str(arg->name), arg->value))
 			abort();
-	free(args);
 	request->ticket = (struct ticket){ .req = &request->req, .on_done = on_done, .arg = request };
 	request->state = engine_submit(rig->engine, &request->ticket);
 	return request;
+}
+
+struct rig_request *rig_ask(struct rig *rig, const struct named *over)
+{
+	struct named *args = ask_args(over);
+	struct rig_request *request = submit(rig, args, false);
+
+	free(args);
+	return request;
+}
+
+struct rig_request *rig_connect(struct rig *rig, const struct named *args)
+{
+	return submit(rig, args, true);
 }
 
 void rig_done(struct rig_request *request)

@@ -86,6 +86,9 @@ struct rig_request {
 /* Submits a question made with ask_args. Free with rig_done. */
 struct rig_request *rig_ask(struct rig *rig, const struct named *over);
 
+/* Submits a connection without a request, with these arguments and no others. Free with rig_done. */
+struct rig_request *rig_connect(struct rig *rig, const struct named *args);
+
 /* Releases and frees it; a pending one is cancelled. */
 void rig_done(struct rig_request *request);
 

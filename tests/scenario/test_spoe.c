@@ -10,6 +10,7 @@
  *	hello C [SIZE [CAPABILITIES]]  sends a HELLO and takes its answer
  *	send C BYTES                   sends bytes (bytes.h); drip C BYTES: one at a time
  *	ask C STREAM [ARG=VALUE...]    sends a NOTIFY; values: null, true, false, or text
+ *	connect C STREAM [ARG=VALUE...]     the same about a connection without a request
  *	worker pass|pend|respond N|fail     what workers do from here on
  *	call I pass|respond N|fail     ends the pending call I
  *	sleep N(ms|s)                  time passes, with the ticks that sessions ask for
@@ -146,13 +147,9 @@ static struct value value_of(const char *text)
 	return (struct value){ .kind = VALUE_TEXT, .bytes = slice_str(text) };
 }
 
-static void do_ask(char *line)
+/* Arguments, as "name=value" each, behind the `count` that are there. */
+static void read_args(char *line, struct named *over, size_t count)
 {
-	struct spoe_rig *peer = peer_of_name(word(&line));
-	unsigned stream = number(&line);
-	struct named over[ARGS_MAX + 1];
-	size_t count = 0;
-
 	while (*line && count < ARGS_MAX) {
 		char *name = word(&line), *value = strchr(name, '=');
 
@@ -161,7 +158,33 @@ static void do_ask(char *line)
 		over[count++] = (struct named){ name, value_of(value + 1) };
 	}
 	over[count] = (struct named)NAMED_END;
+}
+
+static void do_ask(char *line)
+{
+	struct spoe_rig *peer = peer_of_name(word(&line));
+	unsigned stream = number(&line);
+	struct named over[ARGS_MAX + 1];
+
+	read_args(line, over, 0);
 	spoe_rig_ask(peer, stream, 1, over);
+}
+
+static void do_connect(char *line)
+{
+	static const struct named none[] = { UNSENT("host"), UNSENT("method"), UNSENT("path") };
+	struct spoe_rig *peer = peer_of_name(word(&line));
+	unsigned stream = number(&line);
+	struct buf payload = buf_capped(0), frame = buf_capped(0);
+	struct named over[ARGS_MAX + 1];
+
+	memcpy(over, none, sizeof(none));
+	read_args(line, over, 3);
+	peer_message(&payload, "check-client-connection", over);
+	peer_frame(&frame, SPOP_NOTIFY, SPOP_FIN, stream, 1, buf_slice(&payload));
+	spoe_rig_send(peer, buf_slice(&frame));
+	buf_fini(&payload);
+	buf_fini(&frame);
 }
 
 static void do_sleep(char *line)
@@ -311,7 +334,7 @@ static void play_line(char *line)
 		const char *word;
 		void (*play)(char *line);
 	} verbs[] = { { "open", do_open }, { "hello", do_hello }, { "send", do_send }, { "drip", do_drip },
-		      { "ask", do_ask }, { "worker", do_worker }, { "call", do_call },
+		      { "ask", do_ask }, { "connect", do_connect }, { "worker", do_worker }, { "call", do_call },
 		      { "sleep", do_sleep }, { "drain", do_drain }, { "lose", do_lose },
 		      { "blocked", do_blocked }, { "reload", do_reload }, { "pending", do_pending },
 		      { "cancelled", do_cancelled } };

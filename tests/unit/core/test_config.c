@@ -324,7 +324,7 @@ static void hosts(void **state)
 	struct config *config = load("return { authorities = { x = { certificates = 'ca.pem' },\n"
 		"y = { certificates = 'ca.pem', intermediates = 'ca.pem' } },\n"
 		"hosts = { ['A.example'] = { authorities = { 'x', 'y' } },\n"
-		"['*.b'] = { authorities = { 'y', 'x' }, enforce = 'observe', paths = 'raw' },\n"
+		"['*.b'] = { authorities = { 'y', 'x' }, enforce = 'observe', paths = 'raw', l4 = true },\n"
 		"['*'] = { require = 'none' }, c = { authorities = { 'x', 'y' }, enforce = 'deny' } } }");
 
 	(void)state;
@@ -337,10 +337,12 @@ static void hosts(void **state)
 	assert_string_equal(config->authorities[host(config, "*.b")->authorities[0]].name, "y");
 	assert_true(host(config, "*.b")->observe);
 	assert_true(host(config, "*.b")->raw_paths);
+	assert_true(host(config, "*.b")->l4);
 	assert_int_equal(host(config, "*.b")->line, 4);
 	assert_int_equal(host(config, "*")->require, REQUIRE_NONE);
 	assert_false(host(config, "c")->observe);
 	assert_false(host(config, "c")->raw_paths);
+	assert_false(host(config, "c")->l4);
 	config_free(config);
 }
 

@@ -61,6 +61,28 @@ static const char *text(const json_t *json, const char *key)
 	return value ? value : "";
 }
 
+static void a_connection(void **state)
+{
+	const struct named args[] = { NONE("cert"), TEXT("sni", "API.example.com"), TEXT("host", "other.example.com"),
+				      NAMED_END };
+	json_t *json;
+
+	(void)state;
+	buf_reset(&rig->records);
+	rig_done(rig_connect(rig, args));
+	json = json_loadb((const char *)rig->records.ptr, rig->records.len, JSON_REJECT_DUPLICATES, NULL);
+	assert_true(json_is_true(json_object_get(json, "connection")));
+	assert_string_equal(text(json, "host"), "api.example.com");
+	assert_string_equal(text(json, "sni"), "API.example.com");
+	assert_string_equal(text(json, "reason"), "certificate_required");
+	assert_null(json_object_get(json, "method"));
+	assert_null(json_object_get(json, "path"));
+	json_decref(json);
+	json = RECORD(NONE("cert"));
+	assert_null(json_object_get(json, "connection"));
+	json_decref(json);
+}
+
 static void an_allow(void **state)
 {
 	json_t *json = RECORD(BINARY("cert", alice->der), TEXT("id", "unique-1"), TEXT("sni", "api.example.com"),
@@ -159,6 +181,7 @@ int main(void)
 		cmocka_unit_test(an_address_of_no_length_is_left_out),
 		cmocka_unit_test(a_deny_says_why),
 		cmocka_unit_test(an_allow),
+		cmocka_unit_test(a_connection),
 		cmocka_unit_test(levels),
 	};
 

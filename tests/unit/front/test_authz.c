@@ -24,8 +24,9 @@ static void set_up(bool chain_xfcc)
 	rig = rig_new("return { limits = { message = 20000, frame = 16384 }, authorities = { ours = { certificates = \"ca.pem\" } },"
 		      " headers = { managed_transform = true, client_cert = true, owned = { \"x-client-\" } },"
 		      " hosts = { [\"api.example.com\"] = { authorities = { \"ours\" } },"
-		      " [\"w.example.com\"] = { require = \"none\" }, [\"see.example.com\"] = { authorities = { \"ours\" }, enforce = \"observe\" } },"
-		      " workers = { { name = \"w\", script = \"w.lua\", routes = { \"w.example.com/*\" } } } }",
+		      " [\"w.example.com\"] = { require = \"none\" },"
+		      " [\"l4.example.com\"] = { authorities = { \"ours\" }, l4 = true }, [\"see.example.com\"] = { authorities = { \"ours\" }, enforce = \"observe\" } },"
+		      " workers = { { name = \"w\", script = \"w.lua\", routes = { \"w.example.com/*\", \"l4.example.com/*\" } } } }",
 		      files);
 	end = authz_rig_new(rig, chain_xfcc);
 }
@@ -183,10 +184,64 @@ static void rubbish_is_denied_in_band(void **state)
 	assert_int_equal(end->stats.checks, COUNT(cases));
 }
 
+/* As Envoy's network filter asks. */
+#define CONNECT .address = "192.0.2.7", .port = 4711, .no_request = true
+
+static void connections_are_decided_by_their_sni(void **state)
+{
+	struct check good = { CONNECT, .sni = "API.example.com", .service = "api.example.com",
+			      .certificate = buf_slice(&leaf_text) };
+	struct check without_session = { CONNECT, .service = "api.example.com", .certificate = buf_slice(&leaf_text) };
+	struct check l4 = { CONNECT, .sni = "l4.example.com", .certificate = buf_slice(&leaf_text) };
+	struct check observed = { CONNECT, .sni = "see.example.com" };
+	struct check *allowed[] = { &good, &without_session, &l4, &observed };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(allowed); i++) {
+		struct h2_peer_call *call = authz_rig_ask(end, allowed[i]);
+
+		SAYS(call, "code 0\nok\n", "meta verdict=allow\n", "meta id=");
+		assert_silent_on(call, "set ");
+		assert_silent_on(call, "remove ");
+	}
+	SAYS(authz_rig_ask(end, &observed), "meta observed=certificate_required\n");
+	assert_int_equal(rig->started, 0);
+}
+
+static void bad_connections_are_denied(void **state)
+{
+	struct check none = { CONNECT, .sni = "api.example.com" };
+	struct check foreign = { CONNECT, .sni = "api.example.com", .certificate = buf_slice(&other_text) };
+	struct check deeper = { CONNECT, .sni = "api.example.com", .certificate = buf_slice(&deep_text) };
+	struct check host = { CONNECT, .sni = "x.example.com", .certificate = buf_slice(&leaf_text) };
+	struct check nameless = { CONNECT, .sni = "", .certificate = buf_slice(&leaf_text) };
+	struct check plain = { CONNECT };
+	struct check worker = { CONNECT, .sni = "w.example.com" };
+	struct check two = { CONNECT, .sni = "api.example.com", .service = "w.example.com" };
+	struct check name = { CONNECT, .sni = "api.example.com,x" };
+	struct check cut = { CONNECT, .sni = "api.example.com",
+			     .certificate = slice_sub(buf_slice(&leaf_text), 0, leaf_text.len - 40) };
+
+	(void)state;
+	assert_denied(&none, "certificate_required", 403);
+	assert_denied(&foreign, "certificate_invalid", 403);
+	/* Its intermediate does not come along, and the authority does not know it. */
+	assert_denied(&deeper, "certificate_invalid", 403);
+	assert_denied(&host, "host_unknown", 403);
+	assert_denied(&nameless, "host_unknown", 403);
+	assert_denied(&plain, "host_unknown", 403);
+	assert_denied(&worker, "policy_error", 503);
+	assert_denied(&two, "bad_request", 400);
+	assert_denied(&name, "bad_request", 400);
+	assert_denied(&cut, "bad_request", 400);
+	assert_silent_on(authz_rig_ask(end, &none), "body ");
+	assert_int_equal(rig->started, 0);
+}
+
 static void odd_requests_are_denied(void **state)
 {
 	static const struct check_pair nameless[] = { { "", "x" }, { NULL, NULL } };
-	struct check l4 = { .address = "192.0.2.1", .sni = "api.example.com", .no_request = true };
+	struct check l4 = { .address = "192.0.2.1", .sni = "api.example.com", .no_http = true };
 	struct check hosts = { CHECK_GET, .headers = (const struct check_pair[]){ { "host", "b" }, { NULL, NULL } } };
 	struct check name = { CHECK_GET, .headers = nameless };
 	struct check address = { CHECK_GET }, port = { CHECK_GET }, path = { CHECK_GET }, host = { CHECK_GET };
@@ -435,6 +490,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(bad_certificates_are_denied), TEST(rubbish_is_denied_in_band), TEST(odd_requests_are_denied),
+		TEST(bad_connections_are_denied), TEST(connections_are_decided_by_their_sni),
 		TEST(other_calls_are_errors), TEST(large_messages_are_denied_in_band), TEST(many_headers_are_too_many),
 		TEST(good_certificates_pass), TEST(denials_have_headers_and_a_body), TEST(edits_reach_envoy),
 		TEST(workers_answer_in_band), TEST(extensions_are_arguments_of_their_own), TEST(arguments_are_named),

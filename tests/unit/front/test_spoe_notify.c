@@ -144,7 +144,7 @@ static void an_empty_notify_gets_one_action_that_decides_nothing(void **state)
 
 static void a_message_that_we_do_not_know_is_denied(void **state)
 {
-	static const char *const names[] = { "check-cert", "check-client-connection", "",
+	static const char *const names[] = { "check-cert", "check-client-connections", "check-client-connectio", "",
 					     "check-client-certs", "CHECK-CLIENT-CERT" };
 
 	(void)state;

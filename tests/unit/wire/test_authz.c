@@ -48,7 +48,7 @@ static void requests_are_read(void **state)
 	assert_int_equal(request.source.port, 4711);
 	assert_text(request.source.certificate, "-----BEGIN");
 	assert_text(request.destination.address, "127.0.0.1");
-	assert_true(request.has_tls && request.has_http);
+	assert_true(request.has_tls && request.has_request && request.has_http);
 	assert_text(request.sni, "api.example.com");
 	assert_int_equal(request.header_count, 6);
 	for (unsigned i = 0; i < 5; i++)
@@ -87,15 +87,24 @@ static void raw_headers_keep_lines_and_bytes(void **state)
 
 static void a_connection_has_no_request(void **state)
 {
-	struct check check = { .address = "::1", .port = 5, .sni = "mqtt.example.com", .no_request = true };
+	struct check check = { .address = "::1", .port = 5, .sni = "mqtt.example.com", .no_request = true,
+			       .service = "service.example.com" };
 	struct buf b = buf_capped(0);
 	struct authz_request request;
 
 	(void)state;
 	check_write(&b, &check);
 	assert_int_equal(authz_request_decode(buf_slice(&b), &request), ERR_OK);
-	assert_false(request.has_http);
+	assert_false(request.has_request || request.has_http);
 	assert_text(request.sni, "mqtt.example.com");
+	assert_text(request.destination.service, "service.example.com");
+	assert_text(request.source.service, "from-a-header");
+	buf_reset(&b);
+	check.no_http = true;
+	check_write(&b, &check);
+	assert_int_equal(authz_request_decode(buf_slice(&b), &request), ERR_OK);
+	assert_true(request.has_request);
+	assert_false(request.has_http);
 	buf_fini(&b);
 }
 
