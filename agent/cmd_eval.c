@@ -19,14 +19,16 @@
 struct options {
 	const char *config, *url, *method, *cert, *chain, *sni, *src, *at;
 	struct cli_list headers;
-	bool json, trace;
+	bool connection, json, trace;
 };
 
 static int parse(struct options *o, int argc, char **argv)
 {
 	const struct cli_option rows[] = {
 		{ "config", 'c', "FILE", "the configuration (" CONFIG_DEFAULT_PATH ")", NULL, &o->config, NULL },
-		{ "url", 'u', "URL", "what is asked for, http or https; needed", NULL, &o->url, NULL },
+		{ "url", 'u', "URL", "what is asked for, http or https; needed for a request", NULL, &o->url, NULL },
+		{ "connection", 0, NULL, "no request: a TLS connection to the host of --sni", &o->connection, NULL,
+		  NULL },
 		{ "method", 'X', "METHOD", "request method (GET)", NULL, &o->method, NULL },
 		{ "header", 'H', "'K: V'", "a request header; may be repeated", NULL, NULL, &o->headers },
 		{ "cert", 0, "PEM", "file with the client certificate, its chain may follow", NULL, &o->cert, NULL },
@@ -40,8 +42,9 @@ static int parse(struct options *o, int argc, char **argv)
 	};
 	const struct cli_command command = {
 		"eval", "",
-		"Decides one request offline, as the agent would, and prints every property, every\n"
-		"header, and what decided. Never touches the network. An https URL counts as TLS 1.3.\n"
+		"Decides one request, or with --connection a connection, offline, as the agent would, and\n"
+		"prints every property, every header, and what decided. Never touches the network. An https\n"
+		"URL and a connection count as TLS 1.3.\n"
 		"Exits 0 when allowed, 10 for anything else, 1 for a fault in what was given.",
 		rows,
 	};
@@ -130,13 +133,22 @@ static int read_headers(const struct options *o, struct eval_input *input, struc
 	return CLI_GO_ON;
 }
 
-static int read_words(const struct options *o, struct eval_input *input, uint8_t *address)
+static int read_target(const struct options *o, struct eval_input *input)
 {
+	input->connection = o->connection;
+	if (o->connection)
+		return o->url || o->method || o->headers.count ?
+			       cli_wrong("eval", "--connection has no --url, --method or --header") : CLI_GO_ON;
 	if (!o->url)
-		return cli_wrong("eval", "--url is needed");
+		return cli_wrong("eval", "--url is needed, or --connection");
 	if (!eval_url_split(slice_str(o->url), input))
 		return cli_wrong("eval", "--url needs http://HOST/PATH or https://HOST/PATH, not '%s'", o->url);
 	input->method = slice_str(o->method ? o->method : "GET");
+	return CLI_GO_ON;
+}
+
+static int read_words(const struct options *o, struct eval_input *input, uint8_t *address)
+{
 	input->sni = slice_str(o->sni);
 	if (o->chain && !o->cert)
 		return cli_wrong("eval", "--chain without --cert");
@@ -186,8 +198,10 @@ int cmd_eval(int argc, char **argv)
 	int code = parse(&o, argc, argv);
 
 	if (code == CLI_GO_ON)
-		code = read_words(&o, &input, address);
+		code = read_target(&o, &input);
 	if (code == CLI_GO_ON)
+		code = read_words(&o, &input, address);
+	if (code == CLI_GO_ON && !o.connection)
 		code = read_headers(&o, &input, &block);
 	if (code == CLI_GO_ON)
 		code = read_certificates(&o, &input, &der) ? decide(&o, &input) : EXIT_FAULT;

@@ -45,24 +45,23 @@ static struct value null_or(enum value_kind kind, struct slice bytes)
 	return (struct value){ .kind = bytes.len ? kind : VALUE_NULL, .bytes = bytes };
 }
 
-/* What the shipped HAProxy front would send for this request. */
-static enum err fill(struct request *req, const struct eval_input *input)
+struct eval_arg {
+	enum arg arg;
+	struct value value;
+};
+
+static enum err set_args(struct request *req, const struct eval_arg *args, size_t count)
 {
-	bool https = slice_eq(input->scheme, SLICE_LIT("https"));
-	const struct {
-		enum arg arg;
-		struct value value;
-	} args[] = {
-		{ ARG_CERT, null_or(VALUE_BINARY, input->cert) },
-		{ ARG_USED, boolean(input->cert.len > 0) },
-		{ ARG_CHAIN, null_or(VALUE_BINARY, input->chain) },
-		{ ARG_SNI, null_or(VALUE_TEXT, input->sni) },
-		{ ARG_TLS_VERSION, null_or(VALUE_TEXT, https ? SLICE_LIT("TLSv1.3") : SLICE_EMPTY) },
-		{ ARG_TLS_CIPHER,
-		  null_or(VALUE_TEXT, https ? SLICE_LIT("TLS_AES_128_GCM_SHA256") : SLICE_EMPTY) },
-		{ ARG_RESUMED, boolean(false) },
-		{ ARG_EARLY, boolean(false) },
-		{ ARG_SRC, null_or(VALUE_IP, input->src) },
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < count && !err; i++)
+		err = request_set_arg(req, slice_str(arg_name(args[i].arg)), args[i].value);
+	return err;
+}
+
+static enum err fill_request(struct request *req, const struct eval_input *input)
+{
+	const struct eval_arg args[] = {
 		{ ARG_METHOD, text(input->method) },
 		{ ARG_SCHEME, text(input->scheme) },
 		{ ARG_HOST, text(input->host) },
@@ -71,11 +70,30 @@ static enum err fill(struct request *req, const struct eval_input *input)
 		{ ARG_VERSION, text(SLICE_LIT("1.1")) },
 		{ ARG_HEADERS, null_or(VALUE_BINARY, input->headers) },
 	};
-	enum err err = ERR_OK;
 
-	for (size_t i = 0; i < sizeof(args) / sizeof(args[0]) && !err; i++)
-		err = request_set_arg(req, slice_str(arg_name(args[i].arg)), args[i].value);
-	return err;
+	return set_args(req, args, sizeof(args) / sizeof(args[0]));
+}
+
+/* What the shipped HAProxy front would send for this request. */
+static enum err fill(struct request *req, const struct eval_input *input)
+{
+	bool tls = input->connection || slice_eq(input->scheme, SLICE_LIT("https"));
+	const struct eval_arg args[] = {
+		{ ARG_CERT, null_or(VALUE_BINARY, input->cert) },
+		{ ARG_USED, boolean(input->cert.len > 0) },
+		{ ARG_CHAIN, null_or(VALUE_BINARY, input->chain) },
+		{ ARG_SNI, null_or(VALUE_TEXT, input->sni) },
+		{ ARG_TLS_VERSION, null_or(VALUE_TEXT, tls ? SLICE_LIT("TLSv1.3") : SLICE_EMPTY) },
+		{ ARG_TLS_CIPHER,
+		  null_or(VALUE_TEXT, tls ? SLICE_LIT("TLS_AES_128_GCM_SHA256") : SLICE_EMPTY) },
+		{ ARG_RESUMED, boolean(false) },
+		{ ARG_EARLY, boolean(false) },
+		{ ARG_SRC, null_or(VALUE_IP, input->src) },
+	};
+	enum err err = set_args(req, args, sizeof(args) / sizeof(args[0]));
+
+	req->connection = input->connection;
+	return err || input->connection ? err : fill_request(req, input);
 }
 
 static void done_never(struct ticket *ticket)

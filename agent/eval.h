@@ -12,6 +12,7 @@
  * agent itself, with a clock that stands still.
  */
 struct eval_input {
+	bool connection;      /* without a request: method to headers are not looked at */
 	struct slice method, scheme, host, path, query;
 	struct slice headers; /* pairs in the layout of req.hdrs_bin, closed */
 	struct slice cert;    /* DER; empty: none presented */

@@ -43,7 +43,8 @@ static json_t *cf(const struct request *req)
 	json_object_set_new(object, "tlsClientAuth", tls_client_auth(req));
 	set_text(object, "tlsVersion", request_bytes(req, ARG_TLS_VERSION));
 	set_text(object, "tlsCipher", request_bytes(req, ARG_TLS_CIPHER));
-	set_text(object, "httpProtocol", SLICE_LIT("HTTP/1.1"));
+	if (!req->connection)
+		set_text(object, "httpProtocol", SLICE_LIT("HTTP/1.1"));
 	return object;
 }
 
@@ -193,6 +194,8 @@ json_t *eval_json(const struct request *req, bool trace)
 	set_text(object, "reason", slice_str(reason_name(verdict->reason)));
 	if (req->observed)
 		set_text(object, "observed", slice_str(reason_name(req->observed)));
+	if (req->connection)
+		json_object_set_new(object, "connection", json_true());
 	set_text(object, "stage", slice_str(req->stage));
 	json_object_set_new(object, "decided_by", eval_decided_by(req));
 	set_text(object, "id", verdict->id);

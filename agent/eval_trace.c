@@ -139,11 +139,28 @@ static void trace_requirement(json_t *steps, const struct request *req)
 		json_object_set_new(object, "enforce", json_string("observe"));
 }
 
+/* No worker runs for a connection; that there are some for requests may refuse it. */
+static void trace_connection(json_t *steps, const struct request *req)
+{
+	json_t *object;
+
+	if (!snapshot_routed(req->snapshot, req->host)) {
+		step(steps, "worker", "no route matches");
+		return;
+	}
+	object = step(steps, "worker", result_of(req, "worker"));
+	json_object_set_new(object, "l4", json_boolean(req->host_conf->l4));
+}
+
 static void trace_worker(json_t *steps, const struct request *req)
 {
 	const struct worker_conf *worker = worker_of(req);
 	json_t *object;
 
+	if (req->connection) {
+		trace_connection(steps, req);
+		return;
+	}
 	if (!worker) {
 		step(steps, "worker", "no route matches");
 		return;
@@ -192,7 +209,7 @@ json_t *eval_trace(const struct request *req)
 		if (ends[i] && ended_at(req, ends[i]))
 			break;
 	}
-	if (req->verdict.kind == VERDICT_ALLOW)
+	if (req->verdict.kind == VERDICT_ALLOW && !req->connection)
 		trace_headers(steps, req);
 	trace_decision(steps, req);
 	return steps;
