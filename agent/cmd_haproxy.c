@@ -10,7 +10,7 @@
 
 struct options {
 	const char *config, *certificate, *bundles;
-	bool json;
+	bool json, tcp;
 };
 
 struct part {
@@ -23,10 +23,14 @@ static int print_args(const struct options *o, const struct snapshot *snapshot)
 {
 	json_t *list = json_array();
 	struct haproxy_need need;
+	const struct haproxy_arg *args;
+	size_t count;
 
 	haproxy_need_init(&need, snapshot);
-	for (size_t i = 0; i < need.arg_count; i++) {
-		const struct haproxy_arg *arg = &need.args[i];
+	args = o->tcp ? need.connection_args : need.args;
+	count = o->tcp ? need.connection_arg_count : need.arg_count;
+	for (size_t i = 0; i < count; i++) {
+		const struct haproxy_arg *arg = &args[i];
 
 		json_array_append_new(list, json_pack("{s:s, s:s?, s:b, s:s}", "name", arg->name, "sample",
 						      arg->sample, "required", arg->required, "why", arg->why));
@@ -41,9 +45,9 @@ static int print_args(const struct options *o, const struct snapshot *snapshot)
 	}
 	json_decref(list);
 	fputs("    args", stdout);
-	for (size_t i = 0; i < need.arg_count; i++)
-		if (need.args[i].sample)
-			printf(" %s=%s", need.args[i].name, need.args[i].sample);
+	for (size_t i = 0; i < count; i++)
+		if (args[i].sample)
+			printf(" %s=%s", args[i].name, args[i].sample);
 	putchar('\n');
 	haproxy_need_fini(&need);
 	return EXIT_FINE;
@@ -96,22 +100,65 @@ static void add_server(json_t *lines, const struct listen_entry *entry, size_t n
 	buf_fini(&b);
 }
 
-/* What a front of the user's own needs, in the order in which it has to stand there. */
-static json_t *front_lines(const struct snapshot *snapshot, const struct haproxy_need *need)
+struct front_line {
+	const char *section, *line;
+};
+
+static void add_lines(json_t *lines, const struct front_line *list, size_t count)
 {
-	static const char *const before[][2] = {
+	for (size_t i = 0; i < count; i++)
+		add_line(lines, list[i].section, list[i].line);
+}
+
+#define ADD_LINES(lines, list) add_lines(lines, list, sizeof(list) / sizeof((list)[0]))
+#define ID_FORMAT "unique-id-format %{+X}o\\ %ci:%cp_%fi:%fp_%Ts_%rt:%pid"
+#define TLS                                                                                     \
+	" ssl crt /etc/haproxy/server.pem ca-file /etc/haproxy/any-ca.pem verify optional "     \
+	"crt-ignore-err all ca-ignore-err all no-ca-names"
+#define FILTER "filter spoe engine mtlsguard config /etc/haproxy/spoe-mtlsguard.conf"
+
+static void add_http_front(json_t *lines, const struct haproxy_need *need)
+{
+	static const struct front_line before[] = {
 		{ "global", "tune.maxrewrite 8192" },
 		{ "global", "lua-load-per-thread /etc/haproxy/mtlsguard.lua" },
-		{ "frontend", "unique-id-format %{+X}o\\ %ci:%cp_%fi:%fp_%Ts_%rt:%pid" },
-		{ "frontend", "bind :443 ssl crt /etc/haproxy/server.pem ca-file /etc/haproxy/any-ca.pem verify "
-			      "optional crt-ignore-err all ca-ignore-err all no-ca-names alpn h2,http/1.1" },
+		{ "frontend", ID_FORMAT },
+		{ "frontend", "bind :443" TLS " alpn h2,http/1.1" },
 	};
-	static const char *const behind[][2] = {
-		{ "frontend", "filter spoe engine mtlsguard config /etc/haproxy/spoe-mtlsguard.conf" },
+	static const struct front_line behind[] = {
+		{ "frontend", FILTER },
 		{ "frontend", "http-request send-spoe-group mtlsguard check" },
 		{ "frontend", "http-request lua.mtlsguard" },
 		{ "frontend", "http-request deny deny_status 503 unless { var(txn.mtls.verdict) -m str allow }" },
 		{ "frontend", "http-response lua.mtlsguard" },
+	};
+
+	ADD_LINES(lines, before);
+	add_deletions(lines, need);
+	ADD_LINES(lines, behind);
+}
+
+static void add_tcp_front(json_t *lines)
+{
+	static const struct front_line front[] = {
+		{ "frontend", "mode tcp" },
+		{ "frontend", ID_FORMAT },
+		{ "frontend", "bind :8883" TLS },
+		{ "frontend", FILTER },
+		{ "frontend", "tcp-request inspect-delay 2s" },
+		{ "frontend", "tcp-request content send-spoe-group mtlsguard connection" },
+		{ "frontend", "tcp-request content reject if { var(txn.mtls.error) -m found }" },
+		{ "frontend", "tcp-request content reject unless { var(txn.mtls.verdict) -m str allow }" },
+	};
+
+	ADD_LINES(lines, front);
+}
+
+/* What a front of the user's own needs, in the order in which it has to stand there. */
+static json_t *front_lines(const struct options *o, const struct snapshot *snapshot,
+			   const struct haproxy_need *need)
+{
+	static const struct front_line backend[] = {
 		{ "backend mtlsguard", ".if version_atleast(3.1)" },
 		{ "backend mtlsguard", "mode spop" },
 		{ "backend mtlsguard", ".else" },
@@ -125,11 +172,11 @@ static json_t *front_lines(const struct snapshot *snapshot, const struct haproxy
 	const struct config *config = snapshot_config(snapshot);
 	json_t *lines = json_array();
 
-	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++)
-		add_line(lines, before[i][0], before[i][1]);
-	add_deletions(lines, need);
-	for (size_t i = 0; i < sizeof(behind) / sizeof(behind[0]); i++)
-		add_line(lines, behind[i][0], behind[i][1]);
+	if (o->tcp)
+		add_tcp_front(lines);
+	else
+		add_http_front(lines, need);
+	ADD_LINES(lines, backend);
 	for (size_t i = 0; i < config->listen_count[LISTEN_SPOP]; i++)
 		add_server(lines, &config->listen[LISTEN_SPOP][i], i + 1);
 	return lines;
@@ -143,7 +190,7 @@ static int print_front(const struct options *o, const struct snapshot *snapshot)
 	size_t i;
 
 	haproxy_need_init(&need, snapshot);
-	lines = front_lines(snapshot, &need);
+	lines = front_lines(o, snapshot, &need);
 	haproxy_need_fini(&need);
 	if (o->json)
 		return cli_print_json(lines);
@@ -277,6 +324,8 @@ int cmd_haproxy(int argc, char **argv)
 		  &o.certificate, NULL },
 		{ "bundles", 0, "FOLDER", "crt-list: of CA bundles (/etc/haproxy/mtlsguard)", NULL, &o.bundles,
 		  NULL },
+		{ "tcp", 0, NULL, "args, front: for TCP mode, which has connections and no requests", &o.tcp, NULL,
+		  NULL },
 		{ "json", 0, NULL, "print JSON", &o.json, NULL, NULL },
 		{ 0 },
 	};
@@ -295,6 +344,8 @@ int cmd_haproxy(int argc, char **argv)
 		o.certificate = "/etc/haproxy/server.pem";
 	if (!o.bundles)
 		o.bundles = "/etc/haproxy/mtlsguard";
+	if (code == CLI_GO_ON && o.tcp && part && part->print == print_crt_list)
+		code = cli_wrong("haproxy", "--tcp is for args and front; crt-list is the same for both");
 	if (code == CLI_GO_ON)
 		code = part ? print_part(&o, part) :
 			      cli_wrong("haproxy", "say one of args, front and crt-list");

@@ -193,7 +193,8 @@ void haproxy_check_text(const char *path, struct slice text, const struct haprox
 	if (!run.asked && diag->errors == errors)
 		diag_add(diag, DIAG_ERROR, path, 0,
 			 "mtlsguard haproxy front prints the lines that a front needs",
-			 "nothing here asks mtlsguard: no \"filter spoe\" with the message check-client-cert");
+			 "nothing here asks mtlsguard: no \"filter spoe\" with the message check-client-cert or "
+			 "check-client-connection");
 }
 
 void haproxy_check_need(const char *path, const struct haproxy_need *need, struct diag_list *diag)

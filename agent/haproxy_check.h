@@ -27,6 +27,7 @@ struct haproxy_check {
 	size_t rule_count;
 	const struct haproxy_line *filter;	     /* "filter spoe …" */
 	const struct haproxy_section *agent, *message; /* in the SPOE file */
+	bool connection;			       /* the message asks about connections, not requests */
 	const struct haproxy_line *event;	     /* that sends the message, or NULL */
 	const struct haproxy_line *asks;	     /* where the request is sent: the group's rule, else the filter */
 	const char *prefix;			     /* of the variables */
@@ -58,8 +59,22 @@ bool haproxy_check_section(struct haproxy_check *check);
 
 /* Parts of the above. */
 void haproxy_check_rules(struct haproxy_check *check);	   /* order, deletions, deny */
+void haproxy_check_connection(struct haproxy_check *check); /* the same in TCP mode */
 void haproxy_check_question(struct haproxy_check *check);  /* the SPOE file's agent and message */
 void haproxy_check_transport(struct haproxy_check *check); /* bind lines, global, backend */
+
+/* True when the section takes HTTP requests: by its own "mode", else by that of its defaults. */
+bool haproxy_takes_requests(const struct haproxy_check *check);
+
+/* True when the rule's condition holds whenever there is no allow; a rule without one always does. */
+bool haproxy_holds_unless_allowed(const struct haproxy_check *check, const struct haproxy_line *line);
+bool haproxy_is_conditional(const struct haproxy_line *line);
+
+/* HAProxy's time: digits and a unit, milliseconds without one. Nanoseconds; -1 when it is none. */
+int64_t haproxy_time(const char *text);
+
+/* The agent's "timeout processing" in nanoseconds, 0 when it has none. */
+int64_t haproxy_processing_ns(const struct haproxy_check *check);
 
 /* Adds a fault at line `number` of file; related (0: none) is the other line, in related_file. */
 void haproxy_fault(struct haproxy_check *check, enum diag_severity severity, const char *file,

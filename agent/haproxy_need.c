@@ -32,10 +32,10 @@ static char *textf(struct haproxy_need *need, const char *before, struct slice n
 	return out;
 }
 
-static void add_arg(struct haproxy_need *need, const struct haproxy_arg *arg)
+static void add_to(struct haproxy_arg **args, size_t *count, const struct haproxy_arg *arg)
 {
-	for (size_t i = 0; i < need->arg_count; i++) {
-		struct haproxy_arg *before = &need->args[i];
+	for (size_t i = 0; i < *count; i++) {
+		struct haproxy_arg *before = &(*args)[i];
 
 		if (strcmp(before->name, arg->name) != 0)
 			continue;
@@ -43,8 +43,13 @@ static void add_arg(struct haproxy_need *need, const struct haproxy_arg *arg)
 			*before = *arg;
 		return;
 	}
-	need->args = mem_grow(need->args, (need->arg_count + 1) * sizeof(*need->args));
-	need->args[need->arg_count++] = *arg;
+	*args = mem_grow(*args, (*count + 1) * sizeof(**args));
+	(*args)[(*count)++] = *arg;
+}
+
+static void add_arg(struct haproxy_need *need, const struct haproxy_arg *arg)
+{
+	add_to(&need->args, &need->arg_count, arg);
 }
 
 static void add_known(struct haproxy_need *need, bool verifies)
@@ -54,24 +59,32 @@ static void add_known(struct haproxy_need *need, bool verifies)
 		{ "used", "ssl_c_used", "tells a certificate that got lost from none at all", false, 0 },
 		{ "chain", "ssl_c_chain_der", "brings the intermediates that a client sends along", verifies, 0 },
 		{ "resumed", "ssl_fc_is_resumed", "says that the intermediates of an earlier handshake count", verifies, 0 },
-		{ "sni", "ssl_fc_sni", "tells a connection made for another host (421)", false, 0 },
 		{ "tls_version", "ssl_fc_protocol", "is for the log", false, 0 },
 		{ "tls_cipher", "ssl_fc_cipher", "is for the log", false, 0 },
 		{ "early", "ssl_fc_has_early", "refuses TLS early data (425)", false, 0 },
 		{ "src", "src", "is for the log", false, 0 },
 		{ "src_port", "src_port", "is for the log", false, 0 },
+		{ "id", "unique-id", "joins our log with HAProxy's", false, 0 },
+	};
+	const struct haproxy_arg of_requests[] = {
+		{ "sni", "ssl_fc_sni", "tells a connection made for another host (421)", false, 0 },
 		{ "method", "method", "is always needed", true, 0 },
 		{ "scheme", "ssl_fc,iif(https,http)", "is for the log", false, 0 },
 		{ "host", "req.fhdr(host)", "finds the host's entry", true, 0 },
 		{ "path", "path", "is always needed", true, 0 },
 		{ "query", "query", "is for the log", false, 0 },
 		{ "version", "req.ver", "is for the log", false, 0 },
-		{ "id", "unique-id", "joins our log with HAProxy's", false, 0 },
 		{ "hdr_accept", "req.fhdr(accept)", "chooses between JSON, text and HTML for refusals", false, 0 },
 	};
+	const struct haproxy_arg name = { "sni", "ssl_fc_sni", "finds the host's entry", true, 0 };
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		add_arg(need, &known[i]);
+		add_to(&need->connection_args, &need->connection_arg_count, &known[i]);
+	}
+	for (size_t i = 0; i < sizeof(of_requests) / sizeof(of_requests[0]); i++)
+		add_arg(need, &of_requests[i]);
+	add_to(&need->connection_args, &need->connection_arg_count, &name);
 }
 
 static bool is_word(uint8_t c)
@@ -279,6 +292,7 @@ void haproxy_need_init(struct haproxy_need *need, const struct snapshot *snapsho
 void haproxy_need_fini(struct haproxy_need *need)
 {
 	free(need->args);
+	free(need->connection_args);
 	free(need->owned);
 	free(need->sockets);
 	arena_fini(&need->arena);

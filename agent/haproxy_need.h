@@ -8,7 +8,7 @@
 
 /*
  * What a configuration wants of the HAProxy in front of it: the arguments of
- * the SPOE message, and the header names that a front has to delete.
+ * the SPOE messages, and the header names that a front has to delete.
  */
 struct haproxy_arg {
 	const char *name;
@@ -19,8 +19,10 @@ struct haproxy_arg {
 };
 
 struct haproxy_need {
-	struct haproxy_arg *args;
+	struct haproxy_arg *args; /* of check-client-cert */
 	size_t arg_count;
+	struct haproxy_arg *connection_args; /* of check-client-connection */
+	size_t connection_arg_count;
 	const char **owned; /* names, and prefixes that end in '-'; lower case */
 	size_t owned_count;
 	const char *config_file;

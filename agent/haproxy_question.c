@@ -7,9 +7,10 @@
 
 #include "base/buf.h"
 
-/* The SPOE file: its agent, its message, and how they fit what this agent's configuration needs. */
+/* The SPOE file: its agent, its messages, and how they fit what this agent's configuration needs. */
 
-#define MESSAGE "check-client-cert"
+#define ASKS_REQUEST "check-client-cert"
+#define ASKS_CONNECTION "check-client-connection"
 #define NS_PER_MS 1000000
 #define BUFSIZE_SAFE 131072 /* from here on unread answers do no harm (measured on 3.2 and 3.4) */
 
@@ -47,19 +48,29 @@ static const struct haproxy_section *in_engine(const struct haproxy_check *check
 	return NULL;
 }
 
-/* The rule that sends the group holding our message, NULL when there is none. */
-static const struct haproxy_line *find_send(const struct haproxy_check *check)
+/* The group that a rule sends, NULL when it sends none. */
+static const char *group_of(const struct haproxy_line *line)
+{
+	size_t action = haproxy_line_is(line, "tcp-request", "content") ? 2 : 1;
+
+	if (action == 1 && !haproxy_line_is(line, "http-request", NULL))
+		return NULL;
+	return line->count > action + 2 && strcmp(line->words[action], "send-spoe-group") == 0 ?
+		       line->words[action + 2] : NULL;
+}
+
+/* The rule that sends the group holding the message, NULL when there is none. */
+static const struct haproxy_line *find_send(const struct haproxy_check *check, const char *kind,
+					    const char *message)
 {
 	for (size_t i = 0; i < check->rule_count; i++) {
-		const struct haproxy_line *line = check->rules[i];
-		const struct haproxy_section *group;
-		const struct haproxy_line *messages;
+		const struct haproxy_line *line = check->rules[i], *messages;
+		const char *group = haproxy_line_is(line, kind, NULL) ? group_of(line) : NULL;
 
-		if (!haproxy_line_is(line, "http-request", "send-spoe-group") || line->count < 4)
+		if (!group)
 			continue;
-		group = in_engine(check, "spoe-group", line->words[3]);
-		messages = line_of(check->spoe, group, "messages", NULL);
-		if (messages && haproxy_line_has(messages, MESSAGE))
+		messages = line_of(check->spoe, in_engine(check, "spoe-group", group), "messages", NULL);
+		if (messages && haproxy_line_has(messages, message))
 			return line;
 	}
 	return NULL;
@@ -73,35 +84,57 @@ static const char *prefix_of(const struct haproxy_check *check)
 	return line && line->count > 2 ? line->words[2] : check->agent->name;
 }
 
-bool haproxy_check_section(struct haproxy_check *check)
+/* How one of the messages is sent, and what comes of it; false when the section does not send it. */
+static bool check_message(struct haproxy_check *check, const char *name, bool connection)
 {
-	const struct haproxy_line *messages;
+	const struct haproxy_line *messages = line_of(check->spoe, check->agent, "messages", NULL);
 
-	assert(check->filter);
-	check->agent = in_engine(check, "spoe-agent", NULL);
-	check->message = in_engine(check, "spoe-message", MESSAGE);
-	if (!check->agent || !check->message)
+	check->connection = connection;
+	check->message = in_engine(check, "spoe-message", name);
+	if (!check->message)
 		return false;
-	check->prefix = prefix_of(check);
-	messages = line_of(check->spoe, check->agent, "messages", NULL);
-	check->event = messages && haproxy_line_has(messages, MESSAGE) ?
+	check->event = messages && haproxy_line_has(messages, name) ?
 			       line_of(check->spoe, check->message, "event", NULL) : NULL;
-	check->asks = check->event ? check->filter : find_send(check);
-	if (!check->asks) {
-		haproxy_fault(check, DIAG_ERROR, check->front->file, check->filter->number,
-			      check->spoe->file, check->message->number,
-			      "http-request send-spoe-group mtlsguard check",
-			      "the filter is there, but no rule sends the message " MESSAGE);
-		return true;
-	}
+	check->asks = check->event ? check->filter :
+		      connection ? find_send(check, "tcp-request", name) : NULL;
+	if (!check->asks)
+		check->asks = find_send(check, "http-request", name);
+	if (!check->asks)
+		return false;
 	haproxy_check_question(check);
 	haproxy_check_transport(check);
-	haproxy_check_rules(check);
+	if (connection)
+		haproxy_check_connection(check);
+	else
+		haproxy_check_rules(check);
 	return true;
 }
 
-/* HAProxy's time: digits and a unit, milliseconds without one. Nanoseconds; -1 when it is none. */
-static int64_t time_of(const char *text)
+bool haproxy_check_section(struct haproxy_check *check)
+{
+	bool requests = haproxy_takes_requests(check), asked;
+	const struct haproxy_section *request, *connection, *wanted;
+
+	assert(check->filter);
+	check->agent = in_engine(check, "spoe-agent", NULL);
+	request = in_engine(check, "spoe-message", ASKS_REQUEST);
+	connection = in_engine(check, "spoe-message", ASKS_CONNECTION);
+	if (!check->agent || !(request || connection))
+		return false;
+	check->prefix = prefix_of(check);
+	asked = check_message(check, ASKS_REQUEST, false);
+	asked |= check_message(check, ASKS_CONNECTION, true);
+	wanted = (requests && request) || !connection ? request : connection;
+	if (!asked)
+		haproxy_fault(check, DIAG_ERROR, check->front->file, check->filter->number,
+			      check->spoe->file, wanted->number,
+			      wanted == request ? "http-request send-spoe-group mtlsguard check" :
+						  "tcp-request content send-spoe-group mtlsguard connection",
+			      "the filter is there, but no rule sends the message %s", wanted->name);
+	return true;
+}
+
+int64_t haproxy_time(const char *text)
 {
 	static const struct {
 		const char *unit;
@@ -120,10 +153,17 @@ static int64_t time_of(const char *text)
 	return -1;
 }
 
+int64_t haproxy_processing_ns(const struct haproxy_check *check)
+{
+	const struct haproxy_line *line = line_of(check->spoe, check->agent, "timeout", "processing");
+
+	return line && line->count > 2 ? haproxy_time(line->words[2]) : 0;
+}
+
 static void check_timeout(struct haproxy_check *check)
 {
 	const struct haproxy_line *line = line_of(check->spoe, check->agent, "timeout", "processing");
-	int64_t ns = line && line->count > 2 ? time_of(line->words[2]) : 0;
+	int64_t ns = haproxy_processing_ns(check);
 
 	if (!line) {
 		haproxy_fault(check, DIAG_ERROR, check->spoe->file, check->agent->number, check->front->file,
@@ -227,14 +267,21 @@ static void check_early_data(struct haproxy_check *check)
 
 void haproxy_check_question(struct haproxy_check *check)
 {
+	const struct haproxy_arg *args = NULL;
+	size_t count = 0;
+
 	check_timeout(check);
 	check_pipelining(check);
 	check_samples(check);
 	check_early_data(check);
-	for (size_t i = 0; check->need && i < check->need->arg_count; i++) {
+	if (check->need) {
+		args = check->connection ? check->need->connection_args : check->need->args;
+		count = check->connection ? check->need->connection_arg_count : check->need->arg_count;
+	}
+	for (size_t i = 0; i < count; i++) {
 		const struct haproxy_line *where = NULL;
 
-		if (check->need->args[i].required && !argument(check, check->need->args[i].name, &where))
-			lacks(check, &check->need->args[i]);
+		if (args[i].required && !argument(check, args[i].name, &where))
+			lacks(check, &args[i]);
 	}
 }

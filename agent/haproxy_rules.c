@@ -47,7 +47,7 @@ static size_t condition_at(const struct haproxy_line *line)
 	return i;
 }
 
-static bool is_conditional(const struct haproxy_line *line)
+bool haproxy_is_conditional(const struct haproxy_line *line)
 {
 	return condition_at(line) < line->count;
 }
@@ -109,8 +109,7 @@ static void take_term(const struct haproxy_check *check, const struct haproxy_li
 		++*at;
 }
 
-/* True when the rule's condition holds for every request without an allow. */
-static bool holds_unless_allowed(const struct haproxy_check *check, const struct haproxy_line *line)
+bool haproxy_holds_unless_allowed(const struct haproxy_check *check, const struct haproxy_line *line)
 {
 	size_t at = condition_at(line);
 	bool unless, every = true, some = false, pure = true, has_allow = false;
@@ -156,7 +155,7 @@ static const struct haproxy_line *find_deny(const struct haproxy_check *check)
 		const struct haproxy_line *line = check->rules[i];
 
 		asked |= line == check->asks;
-		if (asked && turns_away(line) && holds_unless_allowed(check, line))
+		if (asked && turns_away(line) && haproxy_holds_unless_allowed(check, line))
 			return line;
 	}
 	return NULL;
@@ -170,7 +169,7 @@ static void check_own_verdict(struct haproxy_check *check)
 	buf_printf(&action, "set-var(txn.%s.verdict)", check->prefix);
 	buf_u8(&action, '\0');
 	for (size_t i = 0; i < check->rule_count; i++)
-		if (is_request_rule(check->rules[i], (const char *)action.ptr) && !is_conditional(check->rules[i]))
+		if (is_request_rule(check->rules[i], (const char *)action.ptr) && !haproxy_is_conditional(check->rules[i]))
 			haproxy_fault(check, DIAG_ERROR, file_of(check), check->rules[i]->number, file_of(check),
 				      check->asks->number, NULL,
 				      "this sets the verdict for every request, whatever the agent says");
@@ -193,7 +192,7 @@ static void check_deny(struct haproxy_check *check)
 		if (line == deny)
 			return;
 		if (is_request_rule(line, "allow"))
-			haproxy_fault(check, is_conditional(line) ? DIAG_WARNING : DIAG_ERROR, file_of(check),
+			haproxy_fault(check, haproxy_is_conditional(line) ? DIAG_WARNING : DIAG_ERROR, file_of(check),
 				      line->number, file_of(check), other, NULL,
 				      "this allow ends the rules before the verdict is looked at");
 	}
@@ -226,7 +225,7 @@ static bool read_deletion(const struct haproxy_line *line, struct deletion *out)
 	static const char *const methods[] = { "str", "beg", "end", "sub", "reg" };
 	const char *method = haproxy_line_after(line, "-m");
 
-	if (!is_request_rule(line, "del-header") || line->count < 3 || is_conditional(line))
+	if (!is_request_rule(line, "del-header") || line->count < 3 || haproxy_is_conditional(line))
 		return false;
 	*out = (struct deletion){ .line = line, .pattern = slice_str(line->words[2]) };
 	for (unsigned i = 0; method && i < sizeof(methods) / sizeof(methods[0]); i++)

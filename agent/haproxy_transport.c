@@ -143,6 +143,7 @@ void haproxy_check_transport(struct haproxy_check *check)
 	for (size_t i = 0; i < check->rule_count; i++)
 		if (haproxy_line_is(check->rules[i], "bind", NULL))
 			check_bind(check, check->rules[i]);
-	check_room(check);
+	if (!check->connection)
+		check_room(check);
 	check_backend(check);
 }

@@ -16,6 +16,14 @@ def replace(text, old, new):
     return text.replace(old, new)
 
 
+def replace_one(text, choices, new):
+    """The fronts differ in what they listen on and lead to; each has one of the choices."""
+    found = [old for old in choices if old in text]
+    if len(found) != 1:
+        raise ValueError(f"the shipped file has {found} of {choices}")
+    return text.replace(found[0], new)
+
+
 def without_privileges(text, folder):
     """chroot and user stay where a test may use them, as root with Debian's user there."""
     lines = text.splitlines(keepends=True)
@@ -44,9 +52,9 @@ def install(folder, name, pki, agent, origin_port, port, edits=(), spoe_edits=()
         text = replace(text, old, new)
     text = without_privileges(text, folder)
     text = replace(text, "/etc/haproxy/", f"{folder}/")
-    text = replace(text, "bind :443 ", f"bind 127.0.0.1:{port} ")
+    text = replace_one(text, ("bind :443 ", "bind :8883 "), f"bind 127.0.0.1:{port} ")
     text = replace(text, "    server agent 127.0.0.1:9640 ", f"    server agent {agent} ")
-    text = replace(text, "127.0.0.1:8080", f"127.0.0.1:{origin_port}")
+    text = replace_one(text, ("127.0.0.1:8080", "127.0.0.1:1883"), f"127.0.0.1:{origin_port}")
     path = folder / name
     path.write_text(text)
     return path

@@ -22,11 +22,16 @@ static struct haproxy_arg args[] = {
 	{ "chain", "ssl_c_chain_der", "brings the intermediates", true, 0 },
 	{ "sni", "ssl_fc_sni", "tells 421", false, 0 },
 };
+static struct haproxy_arg connection_args[] = {
+	{ "cert", "ssl_c_der", "is what is decided on", true, 0 },
+	{ "chain", "ssl_c_chain_der", "brings the intermediates", true, 0 },
+	{ "sni", "ssl_fc_sni", "finds the host's entry", true, 0 },
+};
 static const char *owned[] = { "cf-cert-", "x-mtls-", "client-cert", "client-cert-chain",
 			 "cf-client-cert-der-base64", "cf-client-cert-sha256", "cf-access-jwt-assertion" };
 static const char *sockets[] = { "/var/lib/haproxy/mtlsguard.sock" };
 static const struct haproxy_need usual = {
-	.args = args, .arg_count = 4, .owned = owned, .owned_count = 7, .config_file = "mtlsguard.lua",
+	.args = args, .arg_count = 4, .connection_args = connection_args, .connection_arg_count = 3, .owned = owned, .owned_count = 7, .config_file = "mtlsguard.lua",
 	.deadline_ns = 500000000, .sockets = sockets, .socket_count = 1,
 };
 
@@ -96,7 +101,7 @@ static void run(const char *front, struct edit *edit, const struct haproxy_need 
 }
 
 static const char *const fronts[] = { "haproxy.cfg", "haproxy-3.4.cfg", "haproxy-vars.cfg",
-				      "haproxy-connection.cfg" };
+				      "haproxy-connection.cfg", "haproxy-tcp.cfg" };
 
 static void assert_clean(const struct diag_list *diag, const char *what)
 {
@@ -363,7 +368,7 @@ static void a_group_that_nobody_sends(void **state)
 /* An event is sent before any rule runs: fine, unless a client's headers go along. */
 static void an_event_instead_of_a_group(void **state)
 {
-	struct edit event = { SPOE, "    groups check\n", "    messages check-client-cert\n",
+	struct edit event = { SPOE, "    groups check connection\n", "    messages check-client-cert\n",
 			      &(struct edit){ SPOE, "spoe-message check-client-cert\n",
 					      "spoe-message check-client-cert\n    event on-frontend-http-request\n",
 					      &(struct edit){ FRONT, ASK, "", NULL } } };
@@ -374,6 +379,138 @@ static void an_event_instead_of_a_group(void **state)
 	assert_clean(&diag, "event");
 	assert_fault(FRONT, (struct edit){ SPOE, "#args headers=", "args headers=", &event }, &usual, DIAG_ERROR,
 		     "an event sends the headers");
+}
+
+#define TCP "haproxy-tcp.cfg"
+#define TCP_ASK "    tcp-request content send-spoe-group mtlsguard connection\n"
+#define TCP_REJECT "    tcp-request content reject unless { var(txn.mtls.verdict) -m str allow }\n"
+
+static void connections_without_a_reject(void **state)
+{
+	static const char *const weak[] = {
+		"",
+		"    tcp-request content reject if { var(txn.mtls.verdict) -m str deny }\n",
+		"    tcp-request content reject unless { src 10.0.0.0/8 } or { var(txn.mtls.verdict) -m str allow }\n",
+		"    tcp-request content reject unless { var(txn.other.verdict) -m str allow }\n",
+		"    tcp-request connection reject unless { var(txn.mtls.verdict) -m str allow }\n",
+		"    http-request deny unless { var(txn.mtls.verdict) -m str allow }\n",
+		"    tcp-response content reject unless { var(txn.mtls.verdict) -m str allow }\n",
+	};
+	static const char *const strong[] = {
+		"    acl ok var(txn.mtls.verdict) -m str allow\n    tcp-request content reject if !ok\n",
+		"    tcp-request content silent-drop unless { var(txn.mtls.verdict) -m str allow }\n",
+		"    tcp-request content reject\n",
+	};
+	struct diag_list diag = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(weak) / sizeof(weak[0]); i++)
+		assert_fault(TCP, EDIT(TCP, TCP_REJECT, weak[i]), &usual, DIAG_ERROR, "connections pass");
+	/* In front of the question every verdict is absent: nothing is known there. */
+	assert_fault(TCP, (struct edit){ TCP, TCP_REJECT, "", &EDIT(TCP, TCP_ASK, TCP_REJECT TCP_ASK) }, &usual,
+		     DIAG_ERROR, "connections pass");
+	for (size_t i = 0; i < sizeof(strong) / sizeof(strong[0]); i++) {
+		struct edit edit = EDIT(TCP, TCP_REJECT, strong[i]);
+
+		run(TCP, &edit, &usual, &diag);
+		assert_clean(&diag, strong[i]);
+	}
+}
+
+static void connections_let_past_the_reject(void **state)
+{
+	(void)state;
+	assert_fault(TCP, EDIT(TCP, TCP_REJECT, "    tcp-request content accept\n" TCP_REJECT), &usual, DIAG_ERROR,
+		     "accept ends the rules");
+	assert_fault(TCP, EDIT(TCP, TCP_ASK, "    tcp-request content accept if { src 10.0.0.0/8 }\n" TCP_ASK), &usual,
+		     DIAG_WARNING, "accept ends the rules");
+	assert_fault(TCP, EDIT(TCP, TCP_ASK, "    tcp-request content switch-mode http if HTTP\n" TCP_ASK), &usual,
+		     DIAG_WARNING, "switch-mode ends the rules");
+	assert_fault(TCP, EDIT(TCP, TCP_REJECT, "    tcp-request content set-var(txn.mtls.verdict) str(allow) if { src ::1 }\n" TCP_REJECT),
+		     &usual, DIAG_ERROR, "sets the verdict");
+}
+
+static void connections_that_nobody_waits_for(void **state)
+{
+	static const char delay[] = "    tcp-request inspect-delay 2s\n";
+
+	(void)state;
+	assert_fault(TCP, EDIT(TCP, delay, ""), &usual, DIAG_ERROR, "sends no question");
+	assert_fault(TCP, EDIT(TCP, delay, "    tcp-request inspect-delay 0\n"), &usual, DIAG_ERROR, "sends no question");
+	assert_fault(TCP, EDIT(TCP, delay, "    tcp-request inspect-delay soon\n"), &usual, DIAG_ERROR, "sends no question");
+	assert_fault(TCP, EDIT(TCP, delay, "    tcp-request inspect-delay 900ms\n"), &usual, DIAG_WARNING,
+		     "waits 900 ms");
+	assert_fault(TCP, EDIT(TCP, TCP_ASK, ""), &usual, DIAG_ERROR, "no rule sends the message check-client-connection");
+	assert_fault(TCP, EDIT(SPOE, "timeout processing 1s", "timeout processing 400"), &usual, DIAG_ERROR,
+		     "not above the agent's own deadline");
+}
+
+/* A verdict on the connection says nothing about a Host header, and would stand there when the next question fails. */
+static void connections_of_a_front_that_takes_requests(void **state)
+{
+	static const char ask[] = "    http-request send-spoe-group mtlsguard connection\n";
+
+	(void)state;
+	assert_fault(TCP, EDIT(TCP, "    mode tcp\n    log global\n", "    mode http\n    log global\n"), &usual,
+		     DIAG_ERROR, "takes requests");
+	assert_fault(TCP, EDIT(TCP, "frontend mqtt\n", "frontend mqtt\n    mode http\n"), &usual, DIAG_ERROR, "takes requests");
+	assert_fault(FRONT, EDIT(FRONT, ASK, ask), &usual, DIAG_ERROR, "takes requests");
+	assert_fault(FRONT, EDIT(FRONT, ASK, ASK TCP_ASK), &usual, DIAG_ERROR, "takes requests");
+}
+
+static void the_mode_is_found_in_the_defaults_that_count(void **state)
+{
+	static const char *const fine[] = {
+		"defaults\n    mode http\ndefaults t\n    mode tcp\nfrontend mqtt\n",
+		"defaults t\n    mode tcp\ndefaults\n    mode http\nfrontend mqtt from t\n",
+		"defaults\n    log global\nfrontend mqtt\n",
+		"defaults\n    mode http\nfrontend mqtt\n    mode tcp\n",
+	};
+	struct diag_list diag = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+		struct edit edit = EDIT(TCP, "frontend mqtt\n", fine[i]);
+
+		run(TCP, &edit, &usual, &diag);
+		assert_clean(&diag, fine[i]);
+	}
+	assert_fault(TCP, EDIT(TCP, "frontend mqtt\n", "defaults h\n    mode http\ndefaults\nfrontend mqtt from h\n"), &usual,
+		     DIAG_ERROR, "takes requests");
+}
+
+static void arguments_of_connections(void **state)
+{
+	static const char line[] = "    args sni=ssl_fc_sni tls_version=ssl_fc_protocol tls_cipher=ssl_fc_cipher early=ssl_fc_has_early\n"
+				   "    # The client, and for the log.\n";
+
+	(void)state;
+	assert_fault(TCP, EDIT(SPOE, line, ""), &usual, DIAG_ERROR, "lacks the argument sni");
+	assert_fault(TCP, EDIT(SPOE, line, "    args sni=req.ssl_sni\n"), &usual, DIAG_ERROR, "taken from the request");
+	assert_fault(TCP, (struct edit){ SPOE, line, "    args sni=ssl_fc_sni\n",
+					 &EDIT(TCP, "bind :8883 ssl", "bind :8883 allow-0rtt ssl") },
+		     &usual, DIAG_ERROR, "early data");
+	/* What only requests have is no fault of a front for connections. */
+	assert_fault(TCP, EDIT(TCP, "crt-ignore-err all ", ""), &usual, DIAG_ERROR, "crt-ignore-err");
+}
+
+static void events_for_connections(void **state)
+{
+	struct edit no_rule = EDIT(TCP, "    tcp-request inspect-delay 2s\n", "");
+	struct edit no_ask = { TCP, TCP_ASK, "", &no_rule };
+	struct edit no_group = { SPOE, "spoe-group connection\n    messages check-client-connection\n", "", &no_ask };
+	struct edit listed = { SPOE, "    groups check connection\n", "    messages check-client-connection\n", &no_group };
+	struct edit event = { SPOE, "spoe-message check-client-connection\n",
+			      "spoe-message check-client-connection\n    event on-frontend-tcp-request\n", &listed };
+	struct diag_list diag = { 0 };
+
+	(void)state;
+	run(TCP, &event, &usual, &diag);
+	assert_clean(&diag, "on-frontend-tcp-request");
+	event.to = "spoe-message check-client-connection\n    event on-tcp-response\n";
+	assert_fault(TCP, event, &usual, DIAG_ERROR, "does not come between");
+	event.to = "spoe-message check-client-connection\n    event on-client-session\n";
+	assert_fault(TCP, event, &usual, DIAG_ERROR, "does not come between");
 }
 
 static void files_that_ask_nobody(void **state)
@@ -412,6 +549,13 @@ int main(void)
 		cmocka_unit_test(sockets_inside_and_outside_the_chroot),
 		cmocka_unit_test(a_group_that_nobody_sends),
 		cmocka_unit_test(an_event_instead_of_a_group),
+		cmocka_unit_test(connections_without_a_reject),
+		cmocka_unit_test(connections_let_past_the_reject),
+		cmocka_unit_test(connections_that_nobody_waits_for),
+		cmocka_unit_test(connections_of_a_front_that_takes_requests),
+		cmocka_unit_test(the_mode_is_found_in_the_defaults_that_count),
+		cmocka_unit_test(arguments_of_connections),
+		cmocka_unit_test(events_for_connections),
 		cmocka_unit_test(files_that_ask_nobody),
 	};
 

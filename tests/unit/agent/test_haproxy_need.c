@@ -111,6 +111,29 @@ static void what_every_configuration_needs(void **state)
 	assert_int_equal(level(WORKER("return fetch(request)"), "headers"), 0);
 }
 
+/* Nothing of a request, whatever workers read: none runs for a connection. */
+static void what_a_connection_needs(void **state)
+{
+	static const char *const required[] = { "cert", "chain", "resumed", "sni" };
+	struct haproxy_need need;
+	size_t count = 0;
+
+	(void)state;
+	read_need(WORKER("return request.headers:get('a') or request.args.b"), "", &need);
+	for (size_t i = 0; i < need.connection_arg_count; i++) {
+		const struct haproxy_arg *arg = &need.connection_args[i];
+
+		assert_non_null(arg->sample);
+		assert_null(strstr(arg->sample, "req."));
+		if (!arg->required)
+			continue;
+		assert_true(count < 4);
+		assert_string_equal(arg->name, required[count++]);
+	}
+	assert_int_equal(count, 4);
+	haproxy_need_fini(&need);
+}
+
 static void headers_that_a_worker_reads(void **state)
 {
 	(void)state;
@@ -187,6 +210,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_every_configuration_needs),
+		cmocka_unit_test(what_a_connection_needs),
 		cmocka_unit_test(headers_that_a_worker_reads),
 		cmocka_unit_test(properties_that_a_worker_reads),
 		cmocka_unit_test(names_of_the_parameter),

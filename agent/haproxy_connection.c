@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "haproxy_check.h"
+
+#include <inttypes.h>
+
+/*
+ * The rules of a front in TCP mode: the question is asked, HAProxy waits for the
+ * answer, then whatever is no allow is turned away, and nothing lets a connection
+ * past that.
+ */
+#define NS_PER_MS 1000000
+
+static const char *file_of(const struct haproxy_check *check)
+{
+	return check->front->file;
+}
+
+static bool is_content_rule(const struct haproxy_line *line, const char *action)
+{
+	return haproxy_line_is(line, "tcp-request", "content") && line->count > 2 &&
+	       strcmp(line->words[2], action) == 0;
+}
+
+/* The last "mode" of a section, NULL when it has none. */
+static const char *mode_of(const struct haproxy_cfg *cfg, const struct haproxy_section *section)
+{
+	const char *mode = NULL;
+
+	for (size_t i = 0; i < section->count; i++) {
+		const struct haproxy_line *line = &cfg->lines[section->first + i];
+
+		if (haproxy_line_is(line, "mode", NULL) && line->count > 1)
+			mode = line->words[1];
+	}
+	return mode;
+}
+
+/* Those that it names, else the last ones that stand above it. */
+static const struct haproxy_section *defaults_of(const struct haproxy_check *check)
+{
+	const struct haproxy_section *found = NULL;
+
+	if (check->section->from[0])
+		return haproxy_cfg_section(check->front, "defaults", check->section->from);
+	for (size_t i = 0; i < check->front->section_count; i++) {
+		const struct haproxy_section *section = &check->front->sections[i];
+
+		if (strcmp(section->kind, "defaults") == 0 && section->number < check->section->number)
+			found = section;
+	}
+	return found;
+}
+
+bool haproxy_takes_requests(const struct haproxy_check *check)
+{
+	const char *mode = mode_of(check->front, check->section);
+	const struct haproxy_section *defaults = mode ? NULL : defaults_of(check);
+
+	if (defaults)
+		mode = mode_of(check->front, defaults);
+	return mode && strcmp(mode, "http") == 0;
+}
+
+/* Only these two come when the handshake is over and nothing has gone to a server yet. */
+static void check_event(struct haproxy_check *check)
+{
+	const char *event = check->event->count > 1 ? check->event->words[1] : "";
+
+	if (strcmp(event, "on-frontend-tcp-request") != 0 && strcmp(event, "on-backend-tcp-request") != 0)
+		haproxy_fault(check, DIAG_ERROR, check->spoe->file, check->event->number, file_of(check),
+			      check->filter->number, "event on-frontend-tcp-request",
+			      "this event does not come between the TLS handshake and the first byte to a server");
+}
+
+/* HAProxy waits for the answer to a group as long as it may inspect; without that it sends no question. */
+static void check_delay(struct haproxy_check *check)
+{
+	const struct haproxy_line *delay = NULL;
+	int64_t ns = 0;
+
+	for (size_t i = 0; i < check->rule_count; i++)
+		if (haproxy_line_is(check->rules[i], "tcp-request", "inspect-delay"))
+			delay = check->rules[i];
+	if (delay && delay->count > 2)
+		ns = haproxy_time(delay->words[2]);
+	if (ns <= 0)
+		haproxy_fault(check, DIAG_ERROR, file_of(check), delay ? delay->number : check->asks->number,
+			      file_of(check), check->filter->number, "tcp-request inspect-delay 2s",
+			      "without \"tcp-request inspect-delay\" HAProxy sends no question and refuses everybody");
+	else if (ns < haproxy_processing_ns(check))
+		haproxy_fault(check, DIAG_WARNING, file_of(check), delay->number, check->spoe->file,
+			      check->agent->number, "shipped: tcp-request inspect-delay 2s, timeout processing 1s",
+			      "HAProxy waits %" PRId64 " ms for an answer here, less than \"timeout processing\"",
+			      ns / NS_PER_MS);
+}
+
+/* The first rule that turns everything but an allow away, NULL when there is none. */
+static const struct haproxy_line *find_reject(const struct haproxy_check *check)
+{
+	bool asked = check->asks == check->filter;
+
+	for (size_t i = 0; i < check->rule_count; i++) {
+		const struct haproxy_line *line = check->rules[i];
+
+		asked |= line == check->asks;
+		if (asked && (is_content_rule(line, "reject") || is_content_rule(line, "silent-drop")) &&
+		    haproxy_holds_unless_allowed(check, line))
+			return line;
+	}
+	return NULL;
+}
+
+static bool ends_rules(const struct haproxy_line *line)
+{
+	static const char *const actions[] = { "accept", "switch-mode", "use-service" };
+
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+		if (is_content_rule(line, actions[i]))
+			return true;
+	return false;
+}
+
+static void check_reject(struct haproxy_check *check)
+{
+	const struct haproxy_line *reject = find_reject(check);
+
+	if (!reject)
+		haproxy_fault(check, DIAG_ERROR, file_of(check), check->asks->number, file_of(check),
+			      check->filter->number,
+			      "tcp-request content reject unless { var(txn.mtls.verdict) -m str allow }",
+			      "no rule rejects when the verdict is absent: with the agent down, connections pass");
+	for (size_t i = 0; i < check->rule_count && check->rules[i] != reject; i++) {
+		const struct haproxy_line *line = check->rules[i];
+
+		if (ends_rules(line))
+			haproxy_fault(check, haproxy_is_conditional(line) ? DIAG_WARNING : DIAG_ERROR,
+				      file_of(check), line->number, file_of(check),
+				      reject ? reject->number : check->asks->number, NULL,
+				      "this %s ends the rules before the verdict is looked at", line->words[2]);
+	}
+}
+
+/* A verdict is the agent's to give. */
+static void check_own_verdict(struct haproxy_check *check)
+{
+	struct buf action = buf_capped(0);
+
+	buf_printf(&action, "set-var(txn.%s.verdict)", check->prefix);
+	buf_u8(&action, '\0');
+	for (size_t i = 0; i < check->rule_count; i++)
+		if (is_content_rule(check->rules[i], (const char *)action.ptr))
+			haproxy_fault(check, DIAG_ERROR, file_of(check), check->rules[i]->number, file_of(check),
+				      check->asks->number, NULL,
+				      "this sets the verdict itself, whatever the agent says");
+	buf_fini(&action);
+}
+
+void haproxy_check_connection(struct haproxy_check *check)
+{
+	if (haproxy_takes_requests(check)) {
+		haproxy_fault(check, DIAG_ERROR, file_of(check), check->asks->number, file_of(check),
+			      check->section->number, "http-request send-spoe-group mtlsguard check, or mode tcp",
+			      "this asks about the connection in a front that takes requests: nobody decides on their "
+			      "Host and path");
+		return;
+	}
+	if (check->event)
+		check_event(check);
+	else
+		check_delay(check);
+	check_own_verdict(check);
+	check_reject(check);
+}
