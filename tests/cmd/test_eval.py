@@ -272,11 +272,35 @@ def test_rubbish_certificate():
         equal((found["verdict"], found["status"], found["reason"]), ("deny", 400, "bad_request"))
 
 
+def test_connection():
+    """--connection: the host of --sni, stages 1 to 4, and a host with workers refuses; nothing of a request is told"""
+    def connect(sni, *args, name="alice"):
+        code, out, err = mtlsguard("eval", "-c", CONFIG, "--connection", "--json", "--trace", "--cert", certificates().path(name),
+                                   *(("--sni", sni) if sni else ()), *args)
+        found = json.loads(out)
+        equal((code, found["connection"], found["cf"]["tlsVersion"]), (0 if found["verdict"] == "allow" else 10, True, "TLSv1.3"), err)
+        equal((found["request_headers"], found["response_headers"]), ({"remove": [], "set": []},) * 2)
+        assert "httpProtocol" not in found["cf"]
+        return found
+
+    found = connect("A.iot.example.com")
+    equal((found["verdict"], found["response"], found["trace"][-2]), ("allow", None, {"stage": "worker", "result": "no route matches"}))
+    equal(connect("a.iot.example.com", name="denied")["reason"], "certificate_revoked")
+    equal(connect("new.example.com", name="foreign")["observed"], "certificate_invalid")
+    equal((connect(None)["reason"], connect("x.example.com")["reason"]), ("host_unknown", "host_unknown"))
+    found = connect("api.example.com")
+    equal((found["reason"], found["stage"], found["response"]["body"], found["response"]["headers"]), ("policy_error", "worker", "", []))
+    contains(found["error"], "l4 = true")
+    contains(json.dumps(found["trace"]), '"l4": false')
+    equal(json.loads(mtlsguard("eval", "-c", CONFIG, "--url", URL, "--json")[1]).get("connection"), None)
+
+
 def test_usage():
     """bad URLs, headers, addresses and times are wrong usage"""
     for args in (("--url", "api.example.com/"), ("--url", "ftp://x/"), ("--url", "https:///x"), ("--url", "https://u@h/"),
                  ("--url", URL, "--header", "nonsense"), ("--url", URL, "--header", "a b: c"), ("--url", URL, "--src", "localhost"),
-                 ("--url", URL, "--at", "tomorrow"), ("--url", URL, "--chain", "x.pem")):
+                 ("--url", URL, "--at", "tomorrow"), ("--url", URL, "--chain", "x.pem"),
+                 ("--connection", "--url", URL), ("--connection", "--method", "GET"), ("--connection", "--header", "a: b"), ()):
         code, out, err = mtlsguard("eval", "-c", CONFIG, *args)
         equal((args, code, out), (args, 2, ""))
         assert err

@@ -213,6 +213,7 @@ def an_agent_that_hangs_or_is_gone_lets_nobody_in():
     started = time.monotonic()
     try:
         equal(passes("alice"), False, "a slow agent")
+        equal(broker.seen(), before, "what the broker saw")
     finally:
         took = time.monotonic() - started
         agent.send(signal.SIGCONT)

@@ -47,8 +47,9 @@ class Envoy(Process):
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port, self.admin = free_port(), free_port()
         text = (ROOT / "docker" / "envoy" / name).read_text()
-        for old, new in (("/etc/envoy/pki", str(pki)), ("port_value: 8443", f"port_value: {self.port}"),
-                         ("port_value: 9641", f"port_value: {agent}"), ("port_value: 8080", f"port_value: {origin}"),
+        doors = ("8883", "1883") if name == "network.yaml" else ("8443", "8080")
+        for old, new in (("/etc/envoy/pki", str(pki)), (f"port_value: {doors[0]} ", f"port_value: {self.port} "),
+                         ("port_value: 9641", f"port_value: {agent}"), (f"port_value: {doors[1]} ", f"port_value: {origin} "),
                          ("port_value: 9901", f"port_value: {self.admin}")):
             if old not in text:
                 raise AssertionError(f"{name} has no {old}")
