@@ -171,5 +171,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(memory_that_is_missing_is_told, start, stop),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
