@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # The tools of `make bench`: they stand on agent/base alone, so that a fault in the agent's codec shows.
 
-BENCH_TOOLS := $(patsubst %,$(BUILD)/tests/bench/%,load idle_agent grpc_load idle_authz bad http_load material biglist)
+BENCH_TOOLS := $(patsubst %,$(BUILD)/tests/bench/%,load idle_agent grpc_load idle_authz bad http_load crowd material biglist)
 BENCH_BASE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/base/*.c))
-BENCH_PARTS := $(patsubst %,$(BUILD)/tests/bench/%.o,peer mix check meter histogram)
+BENCH_PARTS := $(patsubst %,$(BUILD)/tests/bench/%.o,peer https mix check meter histogram)
 
 .PHONY: bench-tools
 bench-tools: $(BENCH_TOOLS)

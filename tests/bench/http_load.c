@@ -8,8 +8,6 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -20,6 +18,7 @@
 
 #include "base/clock.h"
 #include "bench/histogram.h"
+#include "bench/https.h"
 #include "bench/peer.h"
 
 #define CONNECTIONS_MAX 256
@@ -49,38 +48,12 @@ static SSL *connect_tls(unsigned index)
 {
 	char path[PATH_MAX];
 	snprintf(path, sizeof(path), "%s/leaf-%u.pem", opt.leaves, index % opt.leaf_count);
-	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-	if (!ctx || SSL_CTX_use_certificate_file(ctx, path, SSL_FILETYPE_PEM) != 1 ||
-	    SSL_CTX_use_PrivateKey_file(ctx, path, SSL_FILETYPE_PEM) != 1)
-		die("%s: OpenSSL can't use it", path);
-	int fd = peer_connect(opt.address);
-	SSL *tls = fd >= 0 ? SSL_new(ctx) : NULL;
+	SSL_CTX *ctx = https_context(path);
+	SSL *tls = https_connect(ctx, opt.address, opt.host);
 	SSL_CTX_free(ctx);
-	if (!tls || SSL_set_fd(tls, fd) != 1 || SSL_set_tlsext_host_name(tls, opt.host) != 1 ||
-	    SSL_connect(tls) != 1)
-		die("%s: no TLS connection: %s", opt.address,
-		    fd < 0 ? strerror(errno) : ERR_reason_error_string(ERR_get_error()));
+	if (!tls)
+		die("%s: no TLS connection: %s", opt.address, strerror(errno));
 	return tls;
-}
-
-/* Reads one answer; its status, or 0 when the connection ended. Answers have a Content-Length. */
-static int read_answer(SSL *tls)
-{
-	char in[16384];
-	int len = 0;
-	for (;;) {
-		int n = SSL_read(tls, in + len, (int)sizeof(in) - 1 - len);
-		if (n <= 0)
-			return 0;
-		len += n;
-		in[len] = '\0';
-		const char *end = strstr(in, "\r\n\r\n");
-		const char *length = strcasestr(in, "\r\ncontent-length:");
-		if (end && len >= end + 4 - in + (length ? atoi(length + 17) : 0))
-			return len > 12 ? atoi(in + 9) : 0;
-		if (len >= (int)sizeof(in) - 1)
-			return 0;
-	}
 }
 
 static void *client_run(void *arg)
@@ -93,7 +66,7 @@ static void *client_run(void *arg)
 	while (atomic_load(&phase) != PHASE_END) {
 		int64_t begin = clock_mono_ns();
 		int status = SSL_write(client->tls, request, len) == len ?
-			read_answer(client->tls) : 0;
+			https_read(client->tls) : 0;
 		if (status == 0)
 			die("the proxy closed a connection");
 		if (atomic_load(&phase) != PHASE_MEASURE)

@@ -40,15 +40,15 @@ def fetch(folder, program):
 
 
 class Envoy(Process):
-    """A file of docker/envoy/ with ports and certificates of this test."""
+    """A file of docker/envoy/ with ports and certificates of this test. edits: (old, new) pairs, made first."""
 
-    def __init__(self, program, name, folder, pki, agent, origin):
+    def __init__(self, program, name, folder, pki, agent, origin, edits=()):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port, self.admin = free_port(), free_port()
         text = (ROOT / "docker" / "envoy" / name).read_text()
         doors = ("8883", "1883") if name == "network.yaml" else ("8443", "8080")
-        for old, new in (("/etc/envoy/pki", str(pki)), (f"port_value: {doors[0]} ", f"port_value: {self.port} "),
+        for old, new in (*edits, ("/etc/envoy/pki", str(pki)), (f"port_value: {doors[0]} ", f"port_value: {self.port} "),
                          ("port_value: 9641", f"port_value: {agent}"), (f"port_value: {doors[1]} ", f"port_value: {origin} "),
                          ("port_value: 9901", f"port_value: {self.admin}")):
             if old not in text:
