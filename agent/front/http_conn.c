@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "front/http_conn.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/metrics.h"
+#include "front/http_session.h"
+
+/* Between two complaints in the log; the ones between are counted. */
+#define COMPLAIN_NS INT64_C(1000000000)
+#define SWEEP_NS INT64_C(1000000000)
+#define DRAIN_SWEEP_NS INT64_C(50000000)
+/* limits.connections is what counts, and the listeners keep it. */
+#define DAEMON_CONNECTIONS 1000000u
+
+struct relayed {
+	struct http_server *server;
+	struct http_relay *relay;
+	struct peer peer;
+	struct relayed *prev, *next;
+};
+
+void http_complain(struct http_server *server, const struct peer *peer, const char *what, const char *hint)
+{
+	int64_t now = loop_now_ns(server->loop);
+
+	/* Rubbish may come by the thousand: a line a second says as much. */
+	if (server->complained_ns && now - server->complained_ns < COMPLAIN_NS) {
+		server->silent++;
+		return;
+	}
+	server->complained_ns = now;
+	log_warning("http %s: %s; %s (%u more such lines left out)", peer->text, what, hint, server->silent);
+	server->silent = 0;
+}
+
+static void drive(struct http_server *server)
+{
+	MHD_UNSIGNED_LONG_LONG ms;
+
+	engine_wake(server->engine);
+	MHD_run(server->daemon);
+	engine_rest(server->engine);
+	/* It has no timeouts of its own; this says whether something is left to do. */
+	if (MHD_get_timeout(server->daemon, &ms) == MHD_YES)
+		loop_timer_set(server->turn, 0);
+}
+
+static void on_turn(void *arg)
+{
+	drive(arg);
+}
+
+void http_server_turn(struct http_server *server)
+{
+	loop_timer_set(server->turn, 0);
+}
+
+static void on_expiry(void *arg)
+{
+	http_calls_expire(arg);
+}
+
+static void connection_gone(struct http_server *server)
+{
+	server->count--;
+	metric_add(&server->stats.closed, 1);
+	if (server->closed)
+		server->closed(server->closed_arg);
+	if (server->draining && server->count == 0)
+		loop_timer_set(server->idle, 0);
+}
+
+/* What is shut looks to libmicrohttpd as if the proxy had closed. */
+static void shut(struct http_visitor *visitor)
+{
+	visitor->shut = true;
+	shutdown(visitor->fd, SHUT_RDWR);
+}
+
+/* When it has been silent for too long. A pending request is the engine's to bound. */
+static int64_t patience_until(const struct http_server *server, const struct http_visitor *visitor)
+{
+	int64_t since = visitor->since_ns;
+
+	if (visitor->pending || visitor->shut)
+		return INT64_MAX;
+	if (server->draining)
+		return (since > server->drain_ns ? since : server->drain_ns) + HTTP_DRAIN_NS;
+	return since + (visitor->busy || !visitor->served ? HTTP_PATIENCE_NS : HTTP_IDLE_NS);
+}
+
+static void on_sweep(void *arg)
+{
+	struct http_server *server = arg;
+	int64_t now = loop_now_ns(server->loop);
+	struct http_visitor *visitor;
+
+	DL_FOREACH(server->visitors, visitor)
+		if (now >= patience_until(server, visitor)) {
+			if (!server->draining)
+				metric_add(&server->stats.timeouts, 1);
+			shut(visitor);
+		}
+	if (server->visitors)
+		loop_timer_set(server->sweep, server->draining ? DRAIN_SWEEP_NS : SWEEP_NS);
+}
+
+static void visitor_gone(struct http_visitor *visitor)
+{
+	struct http_server *server = visitor->server;
+	bool relayed = visitor->relayed;
+
+	DL_DELETE(server->visitors, visitor);
+	free(visitor);
+	if (!relayed)
+		connection_gone(server);
+}
+
+static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	struct http_server *server = arg;
+
+	(void)connection;
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		visitor_gone(*context);
+		return;
+	}
+	*context = server->arriving;
+	server->arriving = NULL;
+	if (!server->visitors)
+		loop_timer_set(server->sweep, server->draining ? DRAIN_SWEEP_NS : SWEEP_NS);
+	DL_APPEND(server->visitors, (struct http_visitor *)*context);
+}
+
+static struct http_visitor *visitor_of(struct MHD_Connection *connection)
+{
+	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+static void *on_target(void *arg, const char *target, struct MHD_Connection *connection)
+{
+	struct http_server *server = arg;
+	struct http_visitor *visitor = visitor_of(connection);
+
+	visitor->busy = true;
+	visitor->since_ns = loop_now_ns(server->loop);
+	return http_call_begin(visitor, connection, target);
+}
+
+/* Targets are taken as they were sent. */
+static size_t leave_as_is(void *arg, struct MHD_Connection *connection, char *text)
+{
+	(void)arg;
+	(void)connection;
+	return strlen(text);
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
+				  const char *method, const char *version, const char *upload,
+				  size_t *upload_size, void **context)
+{
+	(void)arg;
+	(void)connection;
+	(void)url;
+	(void)upload;
+	return http_call_go(*context, method, version, upload_size);
+}
+
+static void on_completed(void *arg, struct MHD_Connection *connection, void **context,
+			 enum MHD_RequestTerminationCode why)
+{
+	struct http_visitor *visitor = visitor_of(connection);
+	struct http_server *server = arg;
+	bool well = why == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+
+	http_call_end(*context, well);
+	*context = NULL;
+	visitor->busy = false;
+	visitor->served |= well;
+	visitor->since_ns = loop_now_ns(server->loop);
+}
+
+static void quiet(void *arg, const char *fmt, va_list args)
+{
+	/* What peers do wrong is counted, and no news for the log. */
+	(void)arg;
+	(void)fmt;
+	(void)args;
+}
+
+static bool start_daemon(struct http_server *server)
+{
+	if (server->daemon)
+		return true;
+	server->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
+		NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL,
+		MHD_OPTION_CONNECTION_LIMIT, DAEMON_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_POOL, MHD_OPTION_URI_LOG_CALLBACK,
+		on_target, server, MHD_OPTION_UNESCAPE_CALLBACK, leave_as_is, server,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, server, MHD_OPTION_END);
+	if (!server->daemon) {
+		log_error("http cannot be served on this loop (libmicrohttpd); are there descriptors left?");
+		return false;
+	}
+	server->io = loop_io_new(server->loop,
+				 MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
+				 on_turn, server);
+	return true;
+}
+
+static void on_idle(void *arg)
+{
+	struct http_server *server = arg;
+	void (*drained)(void *arg) = server->drained;
+
+	if (!server->draining || server->count || !drained)
+		return;
+	/* Once, whatever still comes and goes. */
+	server->drained = NULL;
+	drained(server->drained_arg);
+}
+
+struct http_server *http_server_new(struct loop *loop, struct engine *engine)
+{
+	struct http_server *server = mem_new(sizeof(*server));
+
+	server->loop = loop;
+	server->engine = engine;
+	server->turn = loop_timer_new(loop, on_turn, server);
+	server->sweep = loop_timer_new(loop, on_sweep, server);
+	server->expiry = loop_timer_new(loop, on_expiry, server);
+	server->idle = loop_timer_new(loop, on_idle, server);
+	return server;
+}
+
+/* Hands a descriptor to libmicrohttpd, which closes it in any case. False: it came to nothing. */
+static bool introduce(struct http_server *server, int fd, const struct peer *peer, bool relayed,
+		      enum http_dialect dialect)
+{
+	struct http_visitor *visitor = mem_new(sizeof(*visitor));
+	struct sockaddr_storage address = { 0 };
+	socklen_t len = sizeof(address);
+
+	*visitor = (struct http_visitor){
+		.server = server, .dialect = dialect, .fd = fd, .relayed = relayed, .peer = *peer,
+		.since_ns = loop_now_ns(server->loop),
+	};
+	/* A peer that has gone already has no name. */
+	if (getpeername(fd, (struct sockaddr *)&address, &len) != 0)
+		len = sizeof(sa_family_t);
+	server->arriving = visitor;
+	MHD_add_connection(server->daemon, fd, (struct sockaddr *)&address, len);
+	http_server_turn(server);
+	if (!server->arriving)
+		return true;
+	server->arriving = NULL;
+	free(visitor);
+	return false;
+}
+
+static void on_relay_end(void *arg, enum err why)
+{
+	struct relayed *relayed = arg;
+	struct http_server *server = relayed->server;
+
+	if (why == ERR_TIMEOUT)
+		metric_add(&server->stats.timeouts, 1);
+	if (why == ERR_CRYPTO)
+		http_complain(server, &relayed->peer, "the TLS handshake failed",
+			      "the proxy needs to speak TLS here, with a certificate of client_authorities where that is set");
+	DL_DELETE(server->relays, relayed);
+	free(relayed);
+	connection_gone(server);
+}
+
+/* Our end of the pair goes to the relay, the other one is as good as a connection. */
+static bool introduce_tls(struct http_server *server, int fd, const struct peer *peer,
+			  struct tls_server *tls, enum http_dialect dialect)
+{
+	struct relayed *relayed;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
+		return false;
+	relayed = mem_new(sizeof(*relayed));
+	relayed->server = server;
+	relayed->peer = *peer;
+	relayed->relay = http_relay_new(server->loop, fd, tls, pair[0], on_relay_end, relayed);
+	DL_APPEND(server->relays, relayed);
+	/* If this comes to nothing, the relay sees its end closed. */
+	(void)introduce(server, pair[1], peer, true, dialect);
+	return true;
+}
+
+void http_server_accept(struct http_server *server, int fd, struct tls_server *tls,
+			enum http_dialect dialect)
+{
+	struct peer peer;
+
+	server->count++;
+	metric_add(&server->stats.accepted, 1);
+	peer_of(fd, &peer);
+	if (!start_daemon(server) || (tls && !introduce_tls(server, fd, &peer, tls, dialect))) {
+		close(fd);
+		connection_gone(server);
+	} else if (!tls && !introduce(server, fd, &peer, false, dialect)) {
+		connection_gone(server);
+	}
+}
+
+void http_server_on_closed(struct http_server *server, void (*closed)(void *arg), void *arg)
+{
+	server->closed = closed;
+	server->closed_arg = arg;
+}
+
+size_t http_server_connections(const struct http_server *server)
+{
+	return server->count;
+}
+
+const struct http_stats *http_server_stats(const struct http_server *server)
+{
+	return &server->stats;
+}
+
+void http_server_drain(struct http_server *server, void (*done)(void *arg), void *arg)
+{
+	server->draining = true;
+	server->drain_ns = loop_now_ns(server->loop);
+	server->drained = done;
+	server->drained_arg = arg;
+	loop_timer_set(server->sweep, DRAIN_SWEEP_NS);
+	if (server->count == 0)
+		loop_timer_set(server->idle, 0);
+}
+
+/* A daemon with resting connections cannot be stopped. */
+static void stop_daemon(struct http_server *server)
+{
+	if (!server->daemon)
+		return;
+	while (server->pending)
+		http_call_cancel(server->pending);
+	MHD_run(server->daemon);
+	loop_io_free(server->io);
+	MHD_stop_daemon(server->daemon);
+}
+
+void http_server_free(struct http_server *server)
+{
+	if (!server)
+		return;
+	server->draining = false;
+	server->closed = NULL;
+	while (server->relays) {
+		struct relayed *relayed = server->relays;
+
+		DL_DELETE(server->relays, relayed);
+		http_relay_abort(relayed->relay);
+		free(relayed);
+	}
+	stop_daemon(server);
+	http_pool_fini(server);
+	loop_timer_free(server->turn);
+	loop_timer_free(server->sweep);
+	loop_timer_free(server->expiry);
+	loop_timer_free(server->idle);
+	free(server);
+}
