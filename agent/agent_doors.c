@@ -15,7 +15,7 @@
 
 const char *door_kind(const struct door *door)
 {
-	static const char *const names[LISTEN_KIND_COUNT] = { "spop", "grpc", "admin", "control" };
+	static const char *const names[LISTEN_KIND_COUNT] = { "spop", "grpc", "http", "admin", "control" };
 
 	return names[door->spec.kind];
 }
@@ -37,7 +37,7 @@ static unsigned connections_max(const struct agent *agent)
 /* Those whose connections go to the request loops, and are counted. */
 static bool is_for_loops(enum listen_kind kind)
 {
-	return kind == LISTEN_SPOP || kind == LISTEN_GRPC;
+	return kind == LISTEN_SPOP || kind == LISTEN_GRPC || kind == LISTEN_HTTP;
 }
 
 static void pause_loops(struct agent *agent, bool paused)
@@ -136,6 +136,8 @@ static void to_worker(const struct door *door, int fd)
 
 	if (door->spec.kind == LISTEN_GRPC)
 		worker_accept_grpc(least_busy(agent), fd, door->spec.tls, door->spec.entry->chain_xfcc);
+	else if (door->spec.kind == LISTEN_HTTP)
+		worker_accept_http(least_busy(agent), fd, door->spec.tls, door->spec.entry->dialect);
 	else
 		worker_accept(least_busy(agent), fd, door->spec.tls);
 	if (agent_connections(agent) < connections_max(agent))
@@ -343,7 +345,9 @@ void doors_tell(const struct door *doors)
 	DL_FOREACH(doors, door) {
 		char *address = door_address(door);
 
-		log_info("listening on %s for %s%s", address, door_kind(door),
+		log_info("listening on %s for %s%s%s%s", address, door_kind(door),
+			 door->spec.kind == LISTEN_HTTP ? " of " : "",
+			 door->spec.kind == LISTEN_HTTP ? http_dialect_words[door->spec.entry->dialect] : "",
 			 door->spec.tls ? " with TLS" : "");
 		free(address);
 	}

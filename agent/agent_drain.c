@@ -81,6 +81,7 @@ void agent_drain(struct agent *agent, struct control_call *call)
 	system_stopping("draining");
 	doors_close(agent, LISTEN_SPOP);
 	doors_close(agent, LISTEN_GRPC);
+	doors_close(agent, LISTEN_HTTP);
 	agent->undrained = agent->worker_count;
 	for (size_t i = 0; i < agent->worker_count; i++)
 		worker_drain(agent->workers[i]);

@@ -39,7 +39,7 @@ struct agent {
 	struct loop_signal *signals[4];
 	struct loop_timer *end_timer;
 
-	bool paused; /* at limits.connections: SPOP and gRPC listeners rest */
+	bool paused; /* at limits.connections: the listeners for proxies rest */
 	uint64_t turned_away; /* connections of peers that may not connect */
 	int64_t told_turned_away_ns;
 
@@ -66,7 +66,7 @@ struct agent {
 struct door_spec {
 	enum listen_kind kind;
 	const struct listen_entry *entry; /* of the snapshot in use */
-	struct tls_server *tls;		  /* SPOP and gRPC with TLS; one count */
+	struct tls_server *tls;		  /* of a proxy's listener with TLS; one count */
 };
 
 struct door {
@@ -96,7 +96,7 @@ void doors_close(struct agent *agent, enum listen_kind kind);
 /* Writes each listener's address, and its real port, to the log. */
 void doors_tell(const struct door *doors);
 
-/* "spop", "grpc", "admin" or "control". */
+/* "spop", "grpc", "http", "admin" or "control". */
 const char *door_kind(const struct door *door);
 
 /* The address as users write it, with the port that it really has; free() it. */

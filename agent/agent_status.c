@@ -51,6 +51,9 @@ static json_t *listeners(const struct agent *agent)
 		json_object_set_new(object, "address", cli_json_text(slice_str(address)));
 		if (door->spec.entry->kind == ADDRESS_TCP)
 			json_object_set_new(object, "port", json_integer(listener_port(door->listener)));
+		if (door->spec.kind == LISTEN_HTTP)
+			json_object_set_new(object, "dialect",
+					    json_string(http_dialect_words[door->spec.entry->dialect]));
 		json_object_set_new(object, "tls", json_boolean(door->spec.tls != NULL));
 		json_array_append_new(array, object);
 		free(address);
@@ -243,11 +246,13 @@ static void write_metrics(void *arg, struct buf *out)
 	const struct metrics **metrics = mem_array(agent->worker_count, sizeof(*metrics));
 	const struct spoe_stats **stats = mem_array(agent->worker_count, sizeof(*stats));
 	const struct authz_stats **grpc = mem_array(agent->worker_count, sizeof(*grpc));
+	const struct http_stats **http = mem_array(agent->worker_count, sizeof(*http));
 
 	for (size_t i = 0; i < agent->worker_count; i++) {
 		metrics[i] = worker_metrics(agent->workers[i]);
 		stats[i] = worker_stats(agent->workers[i]);
 		grpc[i] = worker_grpc_stats(agent->workers[i]);
+		http[i] = worker_http_stats(agent->workers[i]);
 	}
 	write_process(agent, out);
 	write_memory(out);
@@ -258,10 +263,12 @@ static void write_metrics(void *arg, struct buf *out)
 	agent_lists_metrics(agent, out);
 	spoe_stats_write(out, stats, agent->worker_count);
 	authz_stats_write(out, grpc, agent->worker_count);
+	http_stats_write(out, http, agent->worker_count);
 	buf_str(out, "# EOF\n");
 	free(metrics);
 	free(stats);
 	free(grpc);
+	free(http);
 }
 
 const struct admin_ops agent_admin_ops = { .ready = is_ready, .metrics = write_metrics };

@@ -28,7 +28,7 @@ static struct tls_server *open_one_tls(enum listen_kind kind, const struct liste
 	/* Its faults are in diag then, which is what decides. */
 	if (!entry->has_tls ||
 	    tls_server_new(entry->tls.certificate, entry->tls.key, entry->tls.client_authorities,
-			   kind == LISTEN_GRPC ? "h2" : NULL, diag, &tls))
+			   kind == LISTEN_GRPC ? "h2" : kind == LISTEN_HTTP ? "http/1.1" : NULL, diag, &tls))
 		return NULL;
 	return tls;
 }
@@ -85,6 +85,7 @@ static void look_further(const char *path, struct diag_list *diag)
 			worker_check(&config->workers[i], config, diag);
 	look_at_tls(config, LISTEN_SPOP, diag);
 	look_at_tls(config, LISTEN_GRPC, diag);
+	look_at_tls(config, LISTEN_HTTP, diag);
 	config_free(config);
 	diag_fini(&known);
 }

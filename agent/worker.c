@@ -20,6 +20,7 @@ struct worker {
 	struct engine *engine;
 	struct spoe_server *server;
 	struct authz_server *grpc;
+	struct http_server *http;
 	unsigned undrained; /* servers that still have connections */
 	struct record_queue *records;
 	struct revoker_port *revoker;
@@ -38,7 +39,9 @@ struct handover {
 	struct mail mail;
 	int fd;
 	struct tls_server *tls;
-	bool grpc, chain_xfcc;
+	enum listen_kind kind;
+	bool chain_xfcc;
+	enum http_dialect dialect;
 };
 
 struct change {
@@ -166,6 +169,8 @@ struct worker *worker_new(const struct worker_env *env, unsigned index, struct s
 	spoe_server_on_closed(worker->server, on_closed, worker);
 	worker->grpc = authz_server_new(worker->loop, worker->engine);
 	authz_server_on_closed(worker->grpc, on_closed, worker);
+	worker->http = http_server_new(worker->loop, worker->engine);
+	http_server_on_closed(worker->http, on_closed, worker);
 	snprintf(name, sizeof(name), "loop/%u", index);
 	thread_start(&worker->thread, name, work, worker);
 	return worker;
@@ -176,20 +181,28 @@ static void deliver_connection(struct mail *mail, void *arg)
 	struct handover *handover = (struct handover *)mail;
 	struct worker *worker = arg;
 
-	if (handover->grpc)
+	switch (handover->kind) {
+	case LISTEN_GRPC:
 		authz_server_accept(worker->grpc, handover->fd, handover->tls, handover->chain_xfcc);
-	else
+		break;
+	case LISTEN_HTTP:
+		http_server_accept(worker->http, handover->fd, handover->tls, handover->dialect);
+		break;
+	default:
 		spoe_server_accept(worker->server, handover->fd, handover->tls);
+	}
 	tls_server_unref(handover->tls);
 	free(handover);
 }
 
-static struct handover *hand_over(struct worker *worker, int fd, struct tls_server *tls)
+static struct handover *hand_over(struct worker *worker, enum listen_kind kind, int fd,
+				  struct tls_server *tls)
 {
 	struct handover *handover = mem_new(sizeof(*handover));
 
 	atomic_fetch_add(&worker->connections, 1);
 	handover->mail.deliver = deliver_connection;
+	handover->kind = kind;
 	handover->fd = fd;
 	handover->tls = tls ? tls_server_ref(tls) : NULL;
 	return handover;
@@ -197,15 +210,22 @@ static struct handover *hand_over(struct worker *worker, int fd, struct tls_serv
 
 void worker_accept(struct worker *worker, int fd, struct tls_server *tls)
 {
-	mailbox_post(worker->box, &hand_over(worker, fd, tls)->mail);
+	mailbox_post(worker->box, &hand_over(worker, LISTEN_SPOP, fd, tls)->mail);
 }
 
 void worker_accept_grpc(struct worker *worker, int fd, struct tls_server *tls, bool chain_xfcc)
 {
-	struct handover *handover = hand_over(worker, fd, tls);
+	struct handover *handover = hand_over(worker, LISTEN_GRPC, fd, tls);
 
-	handover->grpc = true;
 	handover->chain_xfcc = chain_xfcc;
+	mailbox_post(worker->box, &handover->mail);
+}
+
+void worker_accept_http(struct worker *worker, int fd, struct tls_server *tls, enum http_dialect dialect)
+{
+	struct handover *handover = hand_over(worker, LISTEN_HTTP, fd, tls);
+
+	handover->dialect = dialect;
 	mailbox_post(worker->box, &handover->mail);
 }
 
@@ -242,9 +262,10 @@ static void deliver_drain(struct mail *mail, void *arg)
 	struct worker *worker = arg;
 
 	(void)mail;
-	worker->undrained = 2;
+	worker->undrained = 3;
 	spoe_server_drain(worker->server, on_server_drained, worker);
 	authz_server_drain(worker->grpc, on_server_drained, worker);
+	http_server_drain(worker->http, on_server_drained, worker);
 }
 
 void worker_drain(struct worker *worker)
@@ -283,6 +304,11 @@ const struct loop_stalls *worker_stalls(const struct worker *worker)
 	return loop_stalls(worker->loop);
 }
 
+const struct http_stats *worker_http_stats(const struct worker *worker)
+{
+	return http_server_stats(worker->http);
+}
+
 static void deliver_stop(struct mail *mail, void *arg)
 {
 	struct worker *worker = arg;
@@ -299,6 +325,7 @@ void worker_stop(struct worker *worker)
 	mailbox_free(worker->box);
 	spoe_server_free(worker->server);
 	authz_server_free(worker->grpc);
+	http_server_free(worker->http);
 	engine_free(worker->engine);
 	worker->engine = NULL;
 	revoker_port_free(worker->revoker);

@@ -4,6 +4,7 @@
 
 #include "core/engine.h"
 #include "front/authz_conn.h"
+#include "front/http_conn.h"
 #include "front/spoe_conn.h"
 #include "io/mailbox.h"
 #include "record.h"
@@ -40,6 +41,7 @@ struct worker *worker_new(const struct worker_env *env, unsigned index, struct s
 /* The following are the main loop's thread's. Hands a connection over; tls is counted for it. */
 void worker_accept(struct worker *worker, int fd, struct tls_server *tls);
 void worker_accept_grpc(struct worker *worker, int fd, struct tls_server *tls, bool chain_xfcc);
+void worker_accept_http(struct worker *worker, int fd, struct tls_server *tls, enum http_dialect dialect);
 
 /* Uses another configuration from now on: takes one count of snapshot, and policies. */
 void worker_switch(struct worker *worker, struct snapshot *snapshot, struct policy_set *policies);
@@ -57,6 +59,7 @@ const struct metrics *worker_metrics(const struct worker *worker);
 const struct spoe_stats *worker_stats(const struct worker *worker);
 const struct authz_stats *worker_grpc_stats(const struct worker *worker);
 const struct loop_stalls *worker_stalls(const struct worker *worker);
+const struct http_stats *worker_http_stats(const struct worker *worker);
 
 /* Ends the thread and closes what is open. Its last mail may still be in env.home, so... */
 void worker_stop(struct worker *worker);

@@ -5,6 +5,7 @@
 #include "base/diag.h"
 #include "base/err.h"
 #include "base/slice.h"
+#include "core/dialect.h"
 
 /*
  * What the configuration says, as plain structs, checked and with every
@@ -13,7 +14,7 @@
  * Every char pointer is owned by the config unless said otherwise.
  */
 
-enum listen_kind { LISTEN_SPOP, LISTEN_GRPC, LISTEN_ADMIN, LISTEN_CONTROL, LISTEN_KIND_COUNT };
+enum listen_kind { LISTEN_SPOP, LISTEN_GRPC, LISTEN_HTTP, LISTEN_ADMIN, LISTEN_CONTROL, LISTEN_KIND_COUNT };
 
 enum address_kind { ADDRESS_TCP, ADDRESS_UNIX, ADDRESS_ABSTRACT };
 
@@ -37,6 +38,7 @@ struct listen_entry {
 	bool has_tls;
 	struct listen_tls tls;
 	bool chain_xfcc; /* grpc: chain = "xfcc" */
+	enum http_dialect dialect; /* http */
 	unsigned mode; /* unix file sockets; default 0660, control 0600 */
 	char *group;   /* NULL: leave it */
 	uint32_t *uids;

@@ -20,6 +20,11 @@ static void check_kind(struct config_build *build, const struct config_at *at,
 		config_note(build, at, DIAG_WARNING, "restrict it with peers, or use 127.0.0.1",
 			    "admin has no authentication, and %s is reached from other machines",
 			    entry->text);
+	if (kind == LISTEN_HTTP && entry->kind == ADDRESS_TCP && !address_is_loopback(entry) &&
+	    !entry->network_count && !entry->tls.client_authorities)
+		config_note(build, at, DIAG_WARNING,
+			    "restrict it with peers or with tls and client_authorities, or use 127.0.0.1",
+			    "whoever reaches %s says which certificate its client has shown", entry->text);
 	if (entry->kind == ADDRESS_ABSTRACT)
 		config_note(build, at, DIAG_WARNING, entry->uid_count ? NULL : "set peers to the uids that may connect",
 			    "an abstract socket has no permissions: every local user reaches %s",
@@ -58,8 +63,8 @@ static void read_tls(struct config_build *build, const struct config_at *at,
 	entry->has_tls = tls.value != NULL;
 	if (!tls.value || tls.value->kind != TREE_TABLE)
 		return;
-	if ((kind != LISTEN_SPOP && kind != LISTEN_GRPC) || (entry->host && entry->kind != ADDRESS_TCP)) {
-		config_fault(build, &tls, NULL, "TLS is for TCP addresses of spop and grpc");
+	if (kind == LISTEN_ADMIN || kind == LISTEN_CONTROL || (entry->host && entry->kind != ADDRESS_TCP)) {
+		config_fault(build, &tls, NULL, "TLS is for TCP addresses of spop, grpc and http");
 		return;
 	}
 	member = config_member(&tls, "certificate");
@@ -77,10 +82,15 @@ static void check_options(struct config_build *build, const struct config_at *at
 			  enum listen_kind kind, const struct listen_entry *entry)
 {
 	struct config_at mode = config_member(at, "mode"), group = config_member(at, "group"),
-			 peers = config_member(at, "peers"), chain = config_member(at, "chain");
+			 peers = config_member(at, "peers"), chain = config_member(at, "chain"),
+			 dialect = config_member(at, "dialect");
 
 	if (chain.value && kind != LISTEN_GRPC)
-		config_fault(build, &chain, NULL, "chain is for grpc: HAProxy sends it as an argument");
+		config_fault(build, &chain, NULL, "chain is for grpc: %s",
+			     kind == LISTEN_HTTP ? "the dialect fixes where an http entry finds it" :
+						   "HAProxy sends it as an argument");
+	if (dialect.value && kind != LISTEN_HTTP)
+		config_fault(build, &dialect, NULL, "dialect is for http");
 	if (!entry->host)
 		return;
 	if (mode.value && entry->kind != ADDRESS_UNIX)

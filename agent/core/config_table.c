@@ -30,6 +30,10 @@ const struct directive config_directives[] = {
 	{ .path = "listen.grpc", .type = DIRECTIVE_LIST, .read = config_read_listen,
 	  .offset = LISTEN_GRPC, .fallback = "{}", .example = "{ \"127.0.0.1:9641\" }",
 	  .doc = "For Envoy's ext_authz filter, by gRPC." },
+	{ .path = "listen.http", .type = DIRECTIVE_LIST, .read = config_read_listen,
+	  .offset = LISTEN_HTTP, .fallback = "{}", .example = "{ { \"127.0.0.1:9642\", dialect = \"nginx\" } }",
+	  .doc = "For proxies that ask by HTTP: Envoy's ext_authz, nginx, Traefik, Caddy, HAProxy; each "
+		 "address speaks one dialect." },
 	{ .path = "listen.admin", .type = DIRECTIVE_LIST, .read = config_read_listen,
 	  .offset = LISTEN_ADMIN, .fallback = "{ \"127.0.0.1:9643\" }",
 	  .doc = "HTTP, reading only: /healthz, /readyz, /metrics." },
@@ -38,7 +42,7 @@ const struct directive config_directives[] = {
 	  .fallback = "{ \"unix:/run/mtlsguard/control.sock\" }",
 	  .doc = "For mtlsguard status, reload and drain: unix sockets." },
 	{ .path = "listen[].tls", .type = DIRECTIVE_SECTION,
-	  .doc = "TLS on a TCP entry of spop or grpc." },
+	  .doc = "TLS on a TCP entry of spop, grpc or http." },
 	{ .path = "listen[].tls.certificate", .type = DIRECTIVE_PATH, .required = true,
 	  .offset = LISTEN(tls.certificate), .doc = "Certificate chain, PEM." },
 	{ .path = "listen[].tls.key", .type = DIRECTIVE_PATH, .required = true,
@@ -50,6 +54,10 @@ const struct directive config_directives[] = {
 	  .words = chain_words, .offset = LISTEN(chain_xfcc),
 	  .doc = "Where grpc finds the chain that a client presented: \"xfcc\", the Chain of "
 		 "x-forwarded-client-cert, which Envoy writes under SANITIZE_SET." },
+	{ .path = "listen[].dialect", .type = DIRECTIVE_WORD, .fallback = "\"envoy\"",
+	  .words = http_dialect_words, .offset = LISTEN(dialect),
+	  .doc = "Which proxy asks on an http entry; it fixes the path, the headers that are believed, and what "
+		 "an answer may be." },
 	{ .path = "listen[].mode", .type = DIRECTIVE_TEXT, .read = config_read_mode,
 	  .example = "\"0660\"",
 	  .doc = "Permission bits of a unix socket, octal: \"0660\" unless said, \"0600\" for control." },

@@ -17,6 +17,12 @@
 #define DRAIN_SWEEP_NS INT64_C(50000000)
 /* limits.connections is what counts, and the listeners keep it. */
 #define DAEMON_CONNECTIONS 1000000u
+/* Newer ones refuse themselves what http_head.h is about, when they are told to. */
+#if MHD_VERSION >= 0x00097701
+#define DAEMON_STRICT MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1,
+#else
+#define DAEMON_STRICT
+#endif
 
 struct relayed {
 	struct http_server *server;
@@ -206,7 +212,7 @@ static bool start_daemon(struct http_server *server)
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_POOL, MHD_OPTION_URI_LOG_CALLBACK,
 		on_target, server, MHD_OPTION_UNESCAPE_CALLBACK, leave_as_is, server,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, server, MHD_OPTION_END);
+		on_completed, server, DAEMON_STRICT MHD_OPTION_END);
 	if (!server->daemon) {
 		log_error("http cannot be served on this loop (libmicrohttpd); are there descriptors left?");
 		return false;

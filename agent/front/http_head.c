@@ -15,6 +15,13 @@ static enum MHD_Result take_line(void *arg, enum MHD_ValueKind kind, const char 
 	return MHD_YES;
 }
 
+/* Newer versions do not leave the lines as they were, and refuse these themselves. */
+#if MHD_VERSION >= 0x00097701
+static bool is_to_the_letter(const struct http_head *head)
+{
+	return head->raw_target != NULL;
+}
+#else
 static bool stands_at(const void *part, uintptr_t place)
 {
 	return (uintptr_t)part == place;
@@ -44,6 +51,7 @@ static bool is_to_the_letter(const struct http_head *head)
 	}
 	return stands_at(head->method + head->size, at + 2);
 }
+#endif
 
 static bool is_clear_framing(const struct http_head *head)
 {

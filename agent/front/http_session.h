@@ -13,8 +13,8 @@
 
 /* What http_conn.c and http_call.c share; nobody else includes it. */
 
-/* Memory of a connection: a head, what libmicrohttpd notes of it, and the answer's own head beside it. */
-#define HTTP_POOL (HTTP_HEAD_MAX * 2)
+/* Memory of a connection, which libmicrohttpd clears for each request: a head, what libmicrohttpd notes of it, and the answer's own head beside it. */
+#define HTTP_POOL (HTTP_HEAD_MAX + HTTP_HEAD_MAX / 2)
 
 /* A connection as libmicrohttpd has it. */
 struct http_visitor {

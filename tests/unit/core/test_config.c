@@ -141,11 +141,19 @@ static void listen_faults(void **state)
 	     "main.lua:9: error: listen.spop[8].peers[4]: 1.5 is no uid\n"
 	     "main.lua:9: error: listen.spop[8].peers: the peer of a unix socket has no network address "
 	     "(name uids, as numbers)\n"
-	     "main.lua:10: error: listen.spop[9].tls: TLS is for TCP addresses of spop and grpc\n"
+	     "main.lua:10: error: listen.spop[9].tls: TLS is for TCP addresses of spop, grpc and http\n"
 	     "main.lua:11: error: listen.spop[10].peers: it is empty (to have none, leave the key out)\n"
 	     "main.lua:12: error: listen.spop[11]: \"[::1]:2\" is listened on twice\n");
 	says("return { listen = { spop = { { '[::1]:3',\n chain = 'xfcc' } } } }",
 	     "main.lua:2: error: listen.spop[1].chain: chain is for grpc: HAProxy sends it as an argument\n");
+	says("return { listen = { spop = { { '[::1]:3',\n dialect = 'nginx' } },\n http = { { '[::1]:4', dialect = 'ngnix' },\n"
+	     " { '[::1]:5', dialect = 7, chain = 'xfcc' },\n { 'unix:h', tls = { certificate = 'ca.pem', key = 'k' } } } } }",
+	     "main.lua:2: error: listen.spop[1].dialect: dialect is for http\n"
+	     "main.lua:3: error: listen.http[1].dialect: it must be \"envoy\", \"nginx\", \"traefik\", \"caddy\" or "
+	     "\"haproxy\", not \"ngnix\" (did you mean \"nginx\"?)\n"
+	     "main.lua:4: error: listen.http[2].dialect: it must be a text, not a number\n"
+	     "main.lua:4: error: listen.http[2].chain: chain is for grpc: the dialect fixes where an http entry finds it\n"
+	     "main.lua:5: error: listen.http[3].tls: TLS is for TCP addresses of spop, grpc and http\n");
 	says("return { listen = { spop = { { '[::1]:3',\n tls = { certificate = 'none.pem' } } } } }",
 	     "main.lua:2: error: listen.spop[1].tls: \"key\" is missing\n"
 	     "main.lua:2: error: listen.spop[1].tls.certificate: none.pem cannot be read: No such file or directory\n");
@@ -160,6 +168,13 @@ static void listen_warnings(void **state)
 	     "from other machines (restrict it with peers, or use 127.0.0.1)\n"
 	     "main.lua:3: warning: listen.spop[1]: an abstract socket has no permissions: every local user "
 	     "reaches unix:@name (set peers to the uids that may connect)\n");
+	says("return { " ONE_HOST "listen = { http = {\n '127.0.0.1:2', 'unix:a', { '0.0.0.0:2', peers = { '10.0.0.0/8' } },\n"
+	     " { '0.0.0.0:3', tls = { certificate = 'ca.pem', key = 'k.pem', client_authorities = 'ca.pem' } },\n"
+	     " { '0.0.0.0:4', tls = { certificate = 'ca.pem', key = 'k.pem' } }, '0.0.0.0:5' } } }",
+	     "main.lua:4: warning: listen.http[5]: whoever reaches 0.0.0.0:4 says which certificate its client has "
+	     "shown (restrict it with peers or with tls and client_authorities, or use 127.0.0.1)\n"
+	     "main.lua:4: warning: listen.http[6]: whoever reaches 0.0.0.0:5 says which certificate its client has "
+	     "shown (restrict it with peers or with tls and client_authorities, or use 127.0.0.1)\n");
 }
 
 static void listen_entries(void **state)
@@ -167,13 +182,16 @@ static void listen_entries(void **state)
 	struct config *config = load("return { " ONE_HOST "listen = { spop = { '127.0.0.1:0', '127.0.0.1:0',\n"
 		"{ 'unix:s.sock', mode = '600', group = 'proxy', peers = { 0, 99 } },\n"
 		"{ '[::1]:9640', peers = { '10.0.0.0/8', '::1' }, tls = { certificate = 'ca.pem', key = 'k.pem',"
-		" client_authorities = 'ca.pem' } } }, grpc = { { '[::1]:9641', chain = 'xfcc' } }, admin = {} } }");
+		" client_authorities = 'ca.pem' } } }, grpc = { { '[::1]:9641', chain = 'xfcc' } },"
+		" http = { '127.0.0.1:9642', { 'unix:h.sock', dialect = 'caddy' } }, admin = {} } }");
 	const struct listen_entry *entries = config->listen[LISTEN_SPOP];
 
 	(void)state;
 	assert_int_equal(config->listen_count[LISTEN_SPOP], 4);
 	assert_int_equal(config->listen_count[LISTEN_ADMIN], 0);
 	assert_true(config->listen[LISTEN_GRPC][0].chain_xfcc && !entries[3].chain_xfcc);
+	assert_int_equal(config->listen[LISTEN_HTTP][0].dialect, HTTP_ENVOY);
+	assert_int_equal(config->listen[LISTEN_HTTP][1].dialect, HTTP_CADDY);
 	assert_int_equal(config->listen_count[LISTEN_CONTROL], 1);
 	assert_int_equal(config->listen[LISTEN_CONTROL][0].mode, 0600);
 	assert_string_equal(config->listen[LISTEN_CONTROL][0].host, "/run/mtlsguard/control.sock");
