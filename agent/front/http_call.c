@@ -12,7 +12,7 @@
 #define CALLS_MAX 64
 /* The target, header lines, certificates, canonical forms, a worker's edits and the answer. */
 #define ARENA_MAX (6u * HTTP_HEAD_MAX + HTTP_ANSWER_BODY)
-/* What libmicrohttpd takes of its pool for each line, cookie and query argument that it notes. */
+/* What libmicrohttpd takes of its pool for each header line and cookie that it notes. */
 #define NOTE_SIZE 64u
 /* Status line, date, framing; alignment. */
 #define ANSWER_EXTRA 512u
@@ -67,6 +67,18 @@ void http_pool_fini(struct http_server *server)
 	server->pooled = 0;
 }
 
+/*
+ * libmicrohttpd would note every argument of the query, and ends the connection when its memory is too
+ * small for them. The text is its own, writable memory, of which we have a copy.
+ */
+static void hide_query(const char *target)
+{
+	char *query = target ? strchr(target, '?') : NULL;
+
+	if (query)
+		query[1] = '\0';
+}
+
 struct http_call *http_call_begin(struct http_visitor *visitor, struct MHD_Connection *connection,
 				  const char *target)
 {
@@ -77,6 +89,7 @@ struct http_call *http_call_begin(struct http_visitor *visitor, struct MHD_Conne
 		.connection = connection, .raw_target = target,
 		.target = arena_copy(&call->arena, slice_str(target)),
 	};
+	hide_query(target);
 	return call;
 }
 
@@ -110,7 +123,7 @@ static void deny_barely(struct http_call *call)
 /* An upper bound of what libmicrohttpd has used of its pool. */
 static size_t pool_used(const struct http_call *call)
 {
-	const enum MHD_ValueKind noted = MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND;
+	const enum MHD_ValueKind noted = MHD_HEADER_KIND | MHD_COOKIE_KIND;
 	struct MHD_Connection *connection = call->head.connection;
 	int notes = MHD_get_connection_values(connection, noted, NULL, NULL);
 	const char *cookie = NULL;

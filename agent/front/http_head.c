@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "front/http_head.h"
 
+#include "base/text.h"
 #include "front/http_conn.h"
 
 static enum MHD_Result take_line(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len,
@@ -70,6 +71,15 @@ static bool is_clear_framing(const struct http_head *head)
 	return lengths + encodings <= 1 && chunked;
 }
 
+/* "Content-Length : 5" is none to libmicrohttpd, and may be one to others. */
+static bool has_only_tokens(const struct http_head *head)
+{
+	for (size_t i = 0; i < head->count; i++)
+		if (!text_is_token(head->lines[i].name))
+			return false;
+	return true;
+}
+
 static bool is_small_body(const struct http_head *head)
 {
 	uint64_t length;
@@ -84,8 +94,10 @@ static const char *fault_of(const struct http_head *head)
 {
 	if (head->size > HTTP_HEAD_MAX)
 		return "the request's head is over 64 KiB";
-	if (!is_to_the_letter(head))
+	if (!is_to_the_letter(head) || slice_find(head->target, ' ') < head->target.len)
 		return "the request's head holds a NUL, a bare LF, a folded line or a double blank";
+	if (!has_only_tokens(head))
+		return "the name of a header is no token";
 	if (!is_clear_framing(head))
 		return "where the request's body ends is in doubt";
 	if (!is_small_body(head))
