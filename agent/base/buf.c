@@ -10,6 +10,7 @@
 #include "base/text.h"
 
 #define FIRST_ROOM 256
+#define VARINT_MAX 10
 
 void buf_fini(struct buf *b)
 {
@@ -128,16 +129,19 @@ static size_t varint_write(uint8_t *p, uint64_t v)
 
 size_t varint_size(uint64_t v)
 {
-	uint8_t scratch[10];
+	uint8_t scratch[VARINT_MAX];
 
 	return varint_write(scratch, v);
 }
 
 void buf_varint_long(struct buf *b, uint64_t v)
 {
-	uint8_t scratch[10];
+	uint8_t scratch[VARINT_MAX];
 
-	buf_put(b, slice_of(scratch, varint_write(scratch, v)));
+	if (b->ptr && !b->err && b->room - b->len >= VARINT_MAX)
+		b->len += varint_write(b->ptr + b->len, v);
+	else
+		buf_put(b, slice_of(scratch, varint_write(scratch, v)));
 }
 
 void buf_patch_u32(struct buf *b, size_t at, uint32_t v)

@@ -25,13 +25,14 @@ static void fill_log_values(struct request *req)
 	verdict->fingerprint = req->cert->facts[FACT_FINGERPRINT_SHA256];
 	verdict->subject = req->cert->facts[FACT_SUBJECT_DN];
 	verdict->issuer = req->cert->facts[FACT_ISSUER_DN];
+	verdict->encoded = &req->cert->encoded;
 }
 
 static void start(struct request *req, enum verdict_kind kind, enum reason reason, int status)
 {
 	struct slice id = req->verdict.id;
 
-	mem_zero(&req->verdict, sizeof(req->verdict));
+	verdict_clear(&req->verdict);
 	req->verdict.kind = kind;
 	req->verdict.reason = reason;
 	req->verdict.status = status;

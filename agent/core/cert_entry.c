@@ -423,6 +423,7 @@ void cert_entry_unref(struct cert_entry *entry)
 	free(entry->above);
 	free(entry->result.path);
 	cert_unref(entry->cert);
+	free((void *)(uintptr_t)entry->encoded.ptr);
 	free(entry->storage);
 	free(entry);
 }

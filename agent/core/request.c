@@ -66,7 +66,8 @@ enum arg arg_find(struct slice name)
 
 void request_init(struct request *req, struct arena *arena)
 {
-	mem_zero(req, sizeof(*req));
+	mem_zero(req, offsetof(struct request, verdict));
+	verdict_clear(&req->verdict);
 	req->arena = arena;
 	req->extra_tail = &req->extra;
 }

@@ -57,12 +57,12 @@ struct request {
 	struct slice path;	   /* canonical; a connection has none */
 	const struct host_conf *host_conf;
 	struct cert_entry *cert; /* NULL: none presented */
-	struct verdict verdict;
 	struct slice error;	 /* why, for the log and eval; never for the client */
 	enum reason observed;	 /* the real reason on a host that only observes, else 0 */
 	const char *stage;	 /* name of the stage that decided */
 	struct slice worker;	 /* name of the worker that ran, or empty */
 	struct slice worker_place; /* "file:line" of its fault, or empty */
+	struct verdict verdict;	   /* last, since it is cleared in its own way */
 };
 
 /* Starts a request in an arena that outlives it. Nothing is sent yet. */

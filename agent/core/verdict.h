@@ -53,8 +53,8 @@ const char *verdict_name(enum verdict_kind kind);
 #define HEADER_PARTS 6
 
 struct header_block {
-	struct slice parts[HEADER_PARTS];
 	size_t count;
+	struct slice parts[HEADER_PARTS];
 };
 
 /* Adds a part that outlives the verdict; empty ones are left out. Too many parts: ERR_LIMIT. */
@@ -98,14 +98,26 @@ struct verdict {
 	int status;
 	struct slice id;
 	struct slice body, content_type, location; /* deny and respond */
-	struct header_block req_del, req_set;	   /* allow: names to remove, then pairs to add */
-	struct header_block res_del, res_set;	   /* allow: for the origin's response */
-						   /* deny, respond: res_set is the answer's own */
 	bool client_cert; /* a front behind which the proxy can do it sets Client-Cert itself */
 	struct slice client_cert_value; /* ":base64:" for the fronts that cannot */
 	int64_t until; /* epoch seconds; 0: may not be reused */
 	/* For logs, ACLs and stick tables; empty when there is no certificate. */
 	struct slice cn, serial, fingerprint, subject, issuer, verified;
+	/* Where the front of SPOE keeps those six as it sends them, malloc'd, for the certificate's next
+	 * request; the cache entry frees it. NULL: nowhere. */
+	struct slice *encoded;
+	/* Last, since only their counts are cleared. */
+	struct header_block req_del, req_set;	   /* allow: names to remove, then pairs to add */
+	struct header_block res_del, res_set;	   /* allow: for the origin's response */
+						   /* deny, respond: res_set is the answer's own */
 };
+
+/* Nothing decided, nothing to tell. */
+static inline void verdict_clear(struct verdict *verdict)
+{
+	memset(verdict, 0, offsetof(struct verdict, req_del));
+	verdict->req_del.count = verdict->req_set.count = 0;
+	verdict->res_del.count = verdict->res_set.count = 0;
+}
 
 #endif

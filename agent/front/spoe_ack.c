@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "base/mem.h"
 #include "wire/spop.h"
 
 /* Names, types and lengths of all variables, and the words of verdict and reason. */
@@ -44,8 +45,12 @@ static void put_varint_long(struct pen *pen, uint64_t v)
 
 static inline void put_varint(struct pen *pen, uint64_t v)
 {
+	const uint8_t two[] = { (uint8_t)(v | 0xf0), (uint8_t)((v - 240) >> 4) };
+
 	if (v < 240)
 		put_u8(pen, (uint8_t)v);
+	else if (v < 240 + (128 << 4))
+		put(pen, slice_of(two, sizeof(two)));
 	else
 		put_varint_long(pen, v);
 }
@@ -87,11 +92,20 @@ static inline void put_block(struct pen *pen, struct slice head, const struct he
 	put(pen, slice_of("\0", closing));
 }
 
+/* What most verdicts begin with: TEXT (8) "allow", UINT32 (3) 200 and TEXT "allowed". */
+#define ALLOWED SLICE_LIT("\x01\x03\x02\x07" "verdict" "\x08\x05" "allow"                         \
+			  "\x01\x03\x02\x06" "status" "\x03\xc8"                                    \
+			  "\x01\x03\x02\x06" "reason" "\x08\x07" "allowed")
+
 static inline void put_decision(struct pen *pen, const struct verdict *verdict)
 {
-	put_text(pen, SET_VAR("\x07", "verdict"), slice_str(verdict_name(verdict->kind)));
-	put_number(pen, SET_VAR("\x06", "status"), SPOP_DATA_UINT32, (uint32_t)verdict->status);
-	put_text(pen, SET_VAR("\x06", "reason"), slice_str(reason_name(verdict->reason)));
+	if (verdict->kind == VERDICT_ALLOW && verdict->reason == REASON_ALLOWED && verdict->status == 200) {
+		put(pen, ALLOWED);
+	} else {
+		put_text(pen, SET_VAR("\x07", "verdict"), slice_str(verdict_name(verdict->kind)));
+		put_number(pen, SET_VAR("\x06", "status"), SPOP_DATA_UINT32, (uint32_t)verdict->status);
+		put_text(pen, SET_VAR("\x06", "reason"), slice_str(reason_name(verdict->reason)));
+	}
 	put_text(pen, SET_VAR("\x02", "id"), verdict->id);
 }
 
@@ -111,14 +125,28 @@ static inline void put_content(struct pen *pen, const struct verdict *verdict)
 	put_number(pen, SET_VAR("\x05", "until"), SPOP_DATA_INT64, (uint64_t)verdict->until);
 }
 
-static inline void put_log_values(struct pen *pen, const struct verdict *verdict)
+static void encode_log_values(struct pen *pen, const struct verdict *verdict)
 {
+	const uint8_t *begun = pen->pos;
+
 	put_text(pen, SET_VAR("\x02", "cn"), verdict->cn);
 	put_text(pen, SET_VAR("\x06", "serial"), verdict->serial);
 	put_text(pen, SET_VAR("\x0b", "fingerprint"), verdict->fingerprint);
 	put_text(pen, SET_VAR("\x07", "subject"), verdict->subject);
 	put_text(pen, SET_VAR("\x06", "issuer"), verdict->issuer);
 	put_text(pen, SET_VAR("\x08", "verified"), verdict->verified);
+	if (!verdict->encoded || pen->full)
+		return;
+	*verdict->encoded = slice_of(begun, (size_t)(pen->pos - begun));
+	verdict->encoded->ptr = (const uint8_t *)mem_dup(*verdict->encoded);
+}
+
+static inline void put_log_values(struct pen *pen, const struct verdict *verdict)
+{
+	if (verdict->encoded && verdict->encoded->len)
+		put(pen, *verdict->encoded);
+	else
+		encode_log_values(pen, verdict);
 }
 
 static size_t begin(struct buf *out, const struct spoe_ids *ids)

@@ -160,6 +160,36 @@ static void an_allow_or_response_that_does_not_fit_is_an_error(void **state)
 	encoded(&verdict, size - 1, ERR_LIMIT);
 }
 
+/* The next verdict on the same certificate finds the six log values as they were sent, whatever else it says. */
+static void log_values_are_encoded_once(void **state)
+{
+	struct verdict verdict = full(VERDICT_ALLOW);
+	struct slice kept = SLICE_EMPTY;
+	size_t size = size_of(&verdict);
+	struct spop_frame ack;
+
+	(void)state;
+	verdict.encoded = &kept;
+	assert_int_equal(size_of(&verdict), size);
+	assert_true(kept.len > 0);
+	assert_int_equal(size_of(&verdict), size);
+	verdict.cn = SLICE_LIT("other");
+	verdict.kind = VERDICT_DENY;
+	verdict.reason = REASON_CERTIFICATE_REVOKED;
+	verdict.status = 403;
+	ack = encoded(&verdict, 16316, ERR_OK);
+	assert_string_equal(peer_text(&ack, "verdict"), "deny");
+	assert_string_equal(peer_text(&ack, "reason"), "certificate_revoked");
+	assert_string_equal(peer_text(&ack, "status"), "403");
+	assert_string_equal(peer_text(&ack, "cn"), "alice");
+	assert_string_equal(peer_text(&ack, "verified"), "SUCCESS");
+	/* They still go first where there is no room. */
+	ack = encoded(&verdict, size - kept.len, ERR_OK);
+	assert_null(peer_var(&ack, "cn"));
+	assert_string_equal(peer_text(&ack, "reason"), "certificate_revoked");
+	free((void *)(uintptr_t)kept.ptr);
+}
+
 static void a_deny_loses_its_body_and_keeps_its_reason(void **state)
 {
 	struct verdict verdict = full(VERDICT_DENY);
@@ -222,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_allow_or_response_that_does_not_fit_is_an_error),
 		cmocka_unit_test(a_full_buffer_is_an_error_and_not_half_a_frame),
+		cmocka_unit_test(log_values_are_encoded_once),
 		cmocka_unit_test(a_deny_loses_its_body_and_keeps_its_reason),
 		cmocka_unit_test(the_longest_deny_fits_the_smallest_frame),
 		cmocka_unit_test(variables_for_logs_go_first),
