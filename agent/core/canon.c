@@ -15,10 +15,11 @@ static bool is_host_byte(uint8_t c)
 #define PLAIN_PATH 2u
 #define PLAIN_DOT 4u
 #define PLAIN_SLASH 8u
+#define PLAIN_SPECIAL 16u /* what means something behind a slash: PLAIN_SLASH << 1 */
 #define BOTH (PLAIN_HOST | PLAIN_PATH)
 static const uint8_t plain[256] = {
 	['-'] = BOTH, ['_'] = BOTH, ['0' ... '9'] = BOTH, ['a' ... 'z'] = BOTH,
-	['.'] = BOTH | PLAIN_DOT, ['/'] = PLAIN_PATH | PLAIN_SLASH,
+	['.'] = BOTH | PLAIN_DOT | PLAIN_SPECIAL, ['/'] = PLAIN_PATH | PLAIN_SLASH | PLAIN_SPECIAL,
 	['!' ... '$'] = PLAIN_PATH, ['&' ... ','] = PLAIN_PATH, [':' ... '['] = PLAIN_PATH,
 	[']' ... '^'] = PLAIN_PATH, ['`'] = PLAIN_PATH, ['{' ... '~'] = PLAIN_PATH,
 };
@@ -140,16 +141,16 @@ static unsigned hex_digit(uint8_t c)
 /* No escape, no "\", no "//", no segment that begins with a dot. */
 static bool is_plain_path(struct slice raw)
 {
-	unsigned all = PLAIN_PATH, after_slash = 0, special = 0;
+	unsigned all = PLAIN_PATH, before = 0, special = 0;
 
 	for (size_t i = 0; i < raw.len; i++) {
 		unsigned kind = plain[raw.ptr[i]];
 
 		all &= kind;
-		special |= kind & after_slash;
-		after_slash = kind & PLAIN_SLASH ? PLAIN_SLASH | PLAIN_DOT : 0;
+		special |= kind & before << 1;
+		before = kind & PLAIN_SLASH;
 	}
-	return all && !special;
+	return all && !(special & PLAIN_SPECIAL);
 }
 
 /* Decodes what may be decoded, refuses what hides a separator; out has room for raw.len bytes. */

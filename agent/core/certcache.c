@@ -22,7 +22,7 @@
 /* How many that are in use get another round before one has to go. */
 #define LOOKS_MAX 64
 /* So many places for each certificate that few push each other out. */
-#define PLACES_EACH 4
+#define PLACES_EACH 2
 #define FIRST_PLACES 64
 
 struct key {
@@ -49,12 +49,16 @@ struct shelf {
 };
 
 /*
- * Where verified certificates were found last, by the end of their signature: most lookups need no
- * more than this and the comparison of the whole. Nothing of strangers stands here, who could pick
- * that end; who was pushed out of its place is found by the keyed hash.
+ * Where verified certificates were found last, two a place, by the end of their signature: most
+ * lookups need no more than this and the comparison of the whole. Nothing of strangers stands here,
+ * who could pick that end; who was pushed out of its place is found by the keyed hash.
  */
+struct place {
+	struct slot *slots[2]; /* the later one first */
+};
+
 struct recent {
-	struct slot **places;
+	struct place *places;
 	size_t count; /* a power of two */
 };
 
@@ -91,7 +95,7 @@ static unsigned hash_key(const struct certcache *cache, const struct key *key)
 	return (unsigned)(hash ^ hash >> 32);
 }
 
-static struct slot **place_of(const struct recent *recent, const struct key *key)
+static struct place *place_of(const struct recent *recent, const struct key *key)
 {
 	uint64_t end = 0;
 
@@ -105,8 +109,16 @@ static struct slot **place_of(const struct recent *recent, const struct key *key
 static void make_places(struct recent *recent, size_t count)
 {
 	free(recent->places);
-	recent->places = mem_array(count, sizeof(struct slot *));
+	recent->places = mem_array(count, sizeof(*recent->places));
 	recent->count = count;
+}
+
+static void put_in_place(struct recent *recent, struct slot *slot)
+{
+	struct place *place = place_of(recent, &slot->key);
+
+	place->slots[1] = place->slots[0];
+	place->slots[0] = slot;
 }
 
 struct certcache *certcache_new(size_t max, struct chaincache *chains)
@@ -134,10 +146,11 @@ static struct shelf *shelf_of(struct certcache *cache, const struct slot *slot)
 static void remove_slot(struct certcache *cache, struct slot *slot)
 {
 	struct shelf *shelf = shelf_of(cache, slot);
-	struct slot **place = place_of(&cache->recent, &slot->key);
+	struct place *place = place_of(&cache->recent, &slot->key);
 
-	if (*place == slot)
-		*place = NULL;
+	for (int i = 0; i < 2; i++)
+		if (place->slots[i] == slot)
+			place->slots[i] = NULL;
 	HASH_DELETE(hh, shelf->table, slot);
 	DL_DELETE(shelf->oldest, slot);
 	shelf->count--;
@@ -197,18 +210,26 @@ static struct slot *find_by_hash(struct certcache *cache, const struct key *key,
 	*hash = hash_key(cache, key);
 	slot = find_on(&cache->verified, key, *hash);
 	if (slot)
-		*place_of(&cache->recent, key) = slot;
+		put_in_place(&cache->recent, slot);
 	else if (cache->unverified.table)
 		slot = find_on(&cache->unverified, key, *hash);
 	return slot;
 }
 
+static struct slot *find_in_place(const struct place *place, const struct key *key)
+{
+	for (int i = 0; i < 2; i++)
+		if (place->slots[i] && !key_differs(&place->slots[i]->key, key))
+			return place->slots[i];
+	return NULL;
+}
+
 /* *hash is set unless it was found. */
 static struct slot *find(struct certcache *cache, const struct key *key, unsigned *hash)
 {
-	struct slot *slot = *place_of(&cache->recent, key);
+	struct slot *slot = find_in_place(place_of(&cache->recent, key), key);
 
-	if (!slot || key_differs(&slot->key, key))
+	if (!slot)
 		slot = find_by_hash(cache, key, hash);
 	if (slot)
 		slot->used = true;
@@ -298,7 +319,7 @@ static void add_slot(struct certcache *cache, struct cert_entry *entry, const st
 		return;
 	if (PLACES_EACH * shelf->count > cache->recent.count)
 		make_places(&cache->recent, 2 * cache->recent.count);
-	*place_of(&cache->recent, key) = slot;
+	put_in_place(&cache->recent, slot);
 }
 
 static struct cert_entry *make(struct certcache *cache, struct cert *cert, const struct key *key,

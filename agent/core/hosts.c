@@ -210,6 +210,11 @@ bool host_index_next(const struct host_index *index, struct host_walk *walk, siz
 	return false;
 }
 
+bool host_index_named(const struct host_index *index, struct slice name, size_t *value)
+{
+	return find(index, &(struct key){ name, PATTERN_EXACT }, value);
+}
+
 /* What canon_host() makes of a host as written, which must be all of it but the case. */
 static enum err read_name(struct slice text, char **out, const char **why)
 {

@@ -31,6 +31,9 @@ struct host_walk {
 };
 bool host_index_next(const struct host_index *index, struct host_walk *walk, size_t *value);
 
+/* True when this name, and no wildcard, is a pattern: bytes that match are canonical. */
+bool host_index_named(const struct host_index *index, struct slice name, size_t *value);
+
 /*
  * Canonical form of a host pattern as people write it: lower case into *out
  * (malloc'd). *why is a static text with what is wrong; ERR_FORMAT. `within`

@@ -262,6 +262,13 @@ const struct host_conf *snapshot_host(const struct snapshot *snapshot, struct sl
 	return &snapshot->config->hosts[number];
 }
 
+const struct host_conf *snapshot_named_host(const struct snapshot *snapshot, struct slice raw)
+{
+	size_t number;
+
+	return host_index_named(snapshot->hosts, raw, &number) ? &snapshot->config->hosts[number] : NULL;
+}
+
 const struct worker_conf *snapshot_worker(const struct snapshot *snapshot, struct slice host,
 					  struct slice path)
 {

@@ -36,6 +36,9 @@ const struct config *snapshot_config(const struct snapshot *snapshot);
  * suffix, else "*", else NULL. "*.a.b" matches one label or more before ".a.b". */
 const struct host_conf *snapshot_host(const struct snapshot *snapshot, struct slice host);
 
+/* The host entry of exactly this name, as the proxy sent it, or NULL: then it may be written in another way. */
+const struct host_conf *snapshot_named_host(const struct snapshot *snapshot, struct slice raw);
+
 /* The worker whose route matches host and path best, or NULL: exact host before wildcard,
  * longer host before shorter, then longer path before shorter, exact before prefix. */
 const struct worker_conf *snapshot_worker(const struct snapshot *snapshot, struct slice host,

@@ -81,14 +81,19 @@ static bool has_wrong_type(struct request *req)
 	return true;
 }
 
-static enum reason canonical_host(struct request *req)
+/* named: the host entry of the very name that was sent, which is canonical then, or NULL. */
+static enum reason canonical_host(struct request *req, const struct host_conf *named)
 {
 	struct slice raw = request_bytes(req, ARG_HOST);
-	enum err err = canon_host(req->arena, raw, &req->host);
+	enum err err = ERR_OK;
 	struct slice name, value;
 	unsigned hosts = 0;
 	size_t at = 0;
 
+	if (named)
+		req->host = raw;
+	else
+		err = canon_host(req->arena, raw, &req->host);
 	if (err == ERR_MEMORY)
 		return REASON_OVERLOADED;
 	while (request_sent(req, ARG_HEADERS) && request_header_next(req, &at, &name, &value))
@@ -161,9 +166,9 @@ static enum reason check_connection_arguments(struct request *req)
 	return check_certificate_sent(req);
 }
 
-static enum reason find_host(struct request *req)
+static enum reason find_host(struct request *req, const struct host_conf *named)
 {
-	req->host_conf = snapshot_host(req->snapshot, req->host);
+	req->host_conf = named ? named : snapshot_host(req->snapshot, req->host);
 	if (req->host_conf)
 		return REASON_ALLOWED;
 	if (req->host.len)
@@ -176,12 +181,14 @@ static enum reason find_host(struct request *req)
 
 enum reason stage_admit(struct request *req)
 {
+	const struct host_conf *named =
+		req->connection ? NULL : snapshot_named_host(req->snapshot, request_bytes(req, ARG_HOST));
 	enum reason reason = req->connection ? check_connection_arguments(req) : check_arguments(req);
 
 	if (reason == REASON_ALLOWED)
-		reason = req->connection ? canonical_server_name(req) : canonical_host(req);
+		reason = req->connection ? canonical_server_name(req) : canonical_host(req, named);
 	if (reason == REASON_ALLOWED)
-		reason = find_host(req);
+		reason = find_host(req, named);
 	if (reason == REASON_ALLOWED && !req->connection)
 		reason = canonical_path(req);
 	if (reason == REASON_ALLOWED && request_true(req, ARG_EARLY)) {

@@ -153,42 +153,52 @@ static inline void spop_arg_decode(struct reader *r, struct slice *name, struct 
 
 /*
  * What nearly every value is: a text or octets of less than 2288 bytes, a BOOL,
- * NULL. out was zeroed before. False, and nothing moved, for all else, what is
- * malformed included: then spop_value_decode has the word.
+ * NULL. out was zeroed before, pos is before end. False, and nothing moved, for
+ * all else, what is malformed included: then spop_value_decode has the word.
  */
 static inline bool spop_value_decode_short(const uint8_t **pos, const uint8_t *end, struct value *out)
 {
+	_Static_assert(SPOP_DATA_BINARY - SPOP_DATA_TEXT == VALUE_BINARY - VALUE_TEXT, "kinds go over by number");
 	const uint8_t *p = *pos;
+	unsigned type = *p++;
 	size_t len;
 
-	if (end - p < 2 || p[0] > SPOP_DATA_BINARY) {
-		if (p == end || p[0] != (SPOP_DATA_BOOL | SPOP_DATA_TRUE))
+	if (type - SPOP_DATA_TEXT <= SPOP_DATA_BINARY - SPOP_DATA_TEXT) {
+		if (p == end)
 			return false;
-		out->kind = VALUE_BOOL;
-		out->boolean = true;
-		*pos = p + 1;
+		len = *p++;
+		if (len >= 240) {
+			if (p == end || *p >= 128)
+				return false;
+			len += (size_t)*p++ << 4;
+		}
+		if (len > (size_t)(end - p))
+			return false;
+		out->kind = (enum value_kind)(type + VALUE_TEXT - SPOP_DATA_TEXT);
+		out->bytes = slice_of(p, len);
+		*pos = p + len;
 		return true;
 	}
-	if (p[0] < SPOP_DATA_INT32) {
-		out->kind = p[0] == SPOP_DATA_BOOL ? VALUE_BOOL : VALUE_NULL;
-		*pos = p + 1;
-		return true;
-	}
-	if (p[0] < SPOP_DATA_TEXT)
+	if (type != SPOP_DATA_NULL && (type & ~SPOP_DATA_TRUE) != SPOP_DATA_BOOL)
 		return false;
-	out->kind = p[0] == SPOP_DATA_TEXT ? VALUE_TEXT : VALUE_BINARY;
-	len = p[1];
-	p += 2;
-	if (len >= 240) {
-		if (p == end || *p >= 128)
-			return false;
-		len += (size_t)*p++ << 4;
-	}
-	if (len > (size_t)(end - p))
+	out->kind = type == SPOP_DATA_NULL ? VALUE_NULL : VALUE_BOOL;
+	out->boolean = type & SPOP_DATA_TRUE;
+	*pos = p;
+	return true;
+}
+
+/* A name of less than 240 bytes with something behind it. False, and nothing moved: then reader_varstr has the word. */
+static inline bool spop_name_decode_short(const uint8_t **pos, const uint8_t *end, struct slice *name)
+{
+	size_t left = (size_t)(end - *pos), len;
+
+	if (left == 0)
 		return false;
-	out->bytes.ptr = p;
-	out->bytes.len = len;
-	*pos = p + len;
+	len = **pos;
+	if (len >= 240 || len + 1 >= left)
+		return false;
+	*name = slice_of(*pos + 1, len);
+	*pos += 1 + len;
 	return true;
 }
 
@@ -203,24 +213,25 @@ spop_args_decode(struct reader *r, unsigned count,
 {
 	const uint8_t *pos = r->pos, *end = r->end;
 
-	while (count-- && !reader_err(r)) {
+	for (; count; count--) {
 		struct slice name;
 		struct value *place;
 
-		if (end - pos > 1 && pos[0] < 240 && end - pos > 1 + pos[0]) {
-			name = slice_of(pos + 1, pos[0]);
-			pos += 1 + pos[0];
-		} else {
+		if (!spop_name_decode_short(&pos, end, &name)) {
 			r->pos = pos;
 			name = reader_varstr(r);
 			pos = r->pos;
+			if (reader_err(r))
+				break;
 		}
 		place = where(arg, name);
-		if (spop_value_decode_short(&pos, end, place))
+		if (pos < end && spop_value_decode_short(&pos, end, place))
 			continue;
 		r->pos = pos;
 		spop_value_decode(r, place);
 		pos = r->pos;
+		if (reader_err(r))
+			break;
 	}
 	r->pos = pos;
 }

@@ -125,6 +125,13 @@ static void lookups(void **state)
 	(void)state;
 	assert_null(snapshot_host(snapshot, SLICE_LIT("b.example")));
 	assert_null(snapshot_host(snapshot, SLICE_LIT("")));
+	assert_null(snapshot_named_host(snapshot, SLICE_LIT("A.example")));
+	assert_null(snapshot_named_host(snapshot, SLICE_LIT("a.example.")));
+	assert_null(snapshot_named_host(snapshot, SLICE_LIT("x.b.example")));
+	assert_null(snapshot_named_host(snapshot, SLICE_LIT("*.b.example")));
+	assert_null(snapshot_named_host(snapshot, SLICE_LIT("b.example")));
+	assert_null(snapshot_named_host(snapshot, SLICE_LIT("")));
+	assert_string_equal(snapshot_named_host(snapshot, SLICE_LIT("a.example"))->pattern, "a.example");
 	assert_string_equal(snapshot_host(snapshot, SLICE_LIT("a.example"))->pattern, "a.example");
 	assert_string_equal(snapshot_host(snapshot, SLICE_LIT("x.b.example"))->pattern, "*.b.example");
 	assert_string_equal(snapshot_host(snapshot, SLICE_LIT("c.b.example"))->pattern, "*.b.example");
