@@ -40,6 +40,15 @@ void fill_text_or_null(const struct filling *filling, enum arg arg, struct slice
 		filling->req->args[arg] = (struct value){ .kind = VALUE_NULL };
 }
 
+void fill_from_header(const struct filling *filling, struct slice name, struct slice value)
+{
+	if (slice_eq_nocase(name, SLICE_LIT("x-request-id")))
+		fill_text(filling, ARG_ID, value);
+	/* Whatever it says, it is a "1"; and whoever said it, it only denies. */
+	else if (slice_eq_nocase(name, SLICE_LIT("early-data")))
+		filling->req->args[ARG_EARLY] = (struct value){ .kind = VALUE_BOOL, .boolean = true };
+}
+
 enum err fill_source(const struct filling *filling, struct slice address)
 {
 	char text[INET6_ADDRSTRLEN];

@@ -341,16 +341,6 @@ static bool is_for_workers(const struct reading *reading, struct slice name)
 	return true;
 }
 
-/* Arguments out of headers that are everybody's. */
-static void fill_from(const struct reading *reading, const struct http_header *header)
-{
-	if (slice_eq_nocase(header->name, SLICE_LIT("x-request-id")))
-		fill_text(&reading->filling, ARG_ID, header->value);
-	/* Whatever it says, it is a "1" (RFC 8470 5.1). */
-	if (slice_eq_nocase(header->name, SLICE_LIT("early-data")))
-		reading->filling.req->args[ARG_EARLY] = (struct value){ .kind = VALUE_BOOL, .boolean = true };
-}
-
 /* Rows of HAProxy's req.hdrs_bin, which is what every stage reads, the client's Host first. */
 static enum reason fill_rows(const struct reading *reading)
 {
@@ -372,7 +362,7 @@ static enum reason fill_rows(const struct reading *reading)
 			continue;
 		buf_varstr(&b, question->headers[i].name);
 		buf_varstr(&b, question->headers[i].value);
-		fill_from(reading, &question->headers[i]);
+		fill_from_header(&reading->filling, question->headers[i].name, question->headers[i].value);
 	}
 	buf_put(&b, SLICE_LIT("\0\0"));
 	if (buf_err(&b))

@@ -128,6 +128,9 @@ char *http_ask_arg(const struct http_ask *ask, enum arg arg)
 	case VALUE_TEXT:
 		buf_printf(&text, "=%.*s", SLICE_FMT(value->bytes));
 		break;
+	case VALUE_BOOL:
+		buf_str(&text, value->boolean ? "true" : "false");
+		break;
 	default:
 		buf_str(&text, "#");
 		text_hex(&text, value->bytes, false);

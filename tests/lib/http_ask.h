@@ -36,7 +36,7 @@ struct http_ask *http_ask_target(enum http_dialect dialect, const char *method, 
 void http_ask_decide(struct http_ask *ask, struct rig *rig);
 void http_ask_free(struct http_ask *ask);
 
-/* The text of an argument: "-" not sent, "null", "=text", "#hex" of bytes; free() it. */
+/* The text of an argument: "-" not sent, "null", "true", "=text", "#hex" of bytes; free() it. */
 char *http_ask_arg(const struct http_ask *ask, enum arg arg);
 
 /* "200\n", then "name: value\n" each, then "\n" and the body; free() it. */

@@ -246,7 +246,7 @@ static void grpc_and_http_say_the_same(void **state)
 {
 	const struct check_pair headers[] = {
 		{ "x-forwarded-for", "192.0.2.1" }, { "x-forwarded-proto", "https" }, { "cookie", "a=1" },
-		{ "x-request-id", "r-1" }, { "x-forwarded-client-cert", texts->xfcc_chain }, { NULL, NULL },
+		{ "x-request-id", "r-1" }, { "early-data", "1" }, { "x-forwarded-client-cert", texts->xfcc_chain }, { NULL, NULL },
 	};
 	const struct check check = {
 		.method = "GET", .path = "/p/%2e?q=1&r", .host = "api.example.com", .scheme = "https", .protocol = "HTTP/1.1",
