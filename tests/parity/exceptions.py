@@ -18,6 +18,14 @@ class Row:
 ROWS = []
 
 
+def is_text(body):
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def row(fronts, why, when):
     def add(change):
         ROWS.append(Row(tuple(fronts.split()), why, when, change))
@@ -74,9 +82,66 @@ def _(scenario, expected):
     expected["type"] = None
 
 
-def is_text(body):
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+# In this form only headers that the configuration names come from the agent, and they are added to the client's.
+NAMED = "nginx caddy traefik haproxy-http"
+
+
+def origin_without(expected, **headers):
+    """headers: what the origin gets instead; None: nothing."""
+    origin = {**expected["origin"], **{name.replace("_", "-"): value for name, value in headers.items()}}
+    expected["origin"] = {name: value for name, value in origin.items() if value is not None}
+
+
+def word_of(scenario):
+    return dict(scenario.headers).get("x-do")
+
+
+@row(NAMED, "a header of the client's own can't be taken out or replaced by a worker unless the proxy's configuration names it",
+     lambda s, e: e["origin"] and e["origin"] is not ANY and word_of(s) in ("delete", "replace", "append"))
+def _(scenario, expected):
+    origin_without(expected, x_secret="1", x_kept="1")
+
+
+@row(NAMED + " envoy-http", "a header without a value is none in an HTTP answer",
+     lambda s, e: isinstance(e["origin"], dict) and "" in e["origin"].values())
+def _(scenario, expected):
+    origin_without(expected, **{name: None for name, value in expected["origin"].items() if value == ""})
+
+
+@row(NAMED, "the response is the origin's own: nobody asks the agent's answer about it", lambda s, e: word_of(s) == "vary")
+def _(scenario, expected):
+    expected["response"] = {}
+
+
+@row("caddy traefik haproxy-http", "a worker's 2xx would be an allow",
+     lambda s, e: e["verdict"] == "respond" and 200 <= e["code"] < 300)
+def _(scenario, expected):
+    expected["code"] = 403
+
+
+@row("caddy", "Caddy refuses a Host other than the TLS name by itself (strict_sni_host), a trailing dot too",
+     lambda s, e: s.sni and s.sni != s.host.lower().partition(":")[0])
+def _(scenario, expected):
+    refused_by_the_proxy(expected, 421)
+
+
+@row("traefik haproxy-http", "the TLS name is not handed over, so there is no 421; the certificate decides",
+     lambda s, e: e["reason"] == "misdirected_request")
+def _(scenario, expected):
+    expected.update(status=403, code=403, reason="certificate_invalid" if scenario.certificate else "certificate_required")
+
+
+@row("nginx", "nginx refuses a way above the root and a NUL by itself", lambda s, e: s.path in ("/%2e%2e/a", "/a%00b"))
+def _(scenario, expected):
+    refused_by_the_proxy(expected, 400)
+
+
+@row("nginx", "nginx takes no body of a refusal: @refused has its own, in one form", lambda s, e: e["verdict"] in ("deny", "respond"))
+def _(scenario, expected):
+    expected.update(body=ANY, type=ANY, response={name: value for name, value in expected["response"].items() if name == "location"})
+
+
+@row("nginx", "of statuses @refused knows those of the agent's own reasons and redirects",
+     lambda s, e: e["verdict"] == "respond" and e["code"] not in (301, 302, 303, 307, 308, 400, 401, 403, 421, 425, 503))
+def _(scenario, expected):
+    expected["code"] = 403

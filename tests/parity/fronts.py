@@ -193,7 +193,7 @@ def caddy_edits():
     for name in SET_BY_WORKER:
         place = f"{{http.reverse_proxy.header.{name.title()}}}"
         matcher = name.replace("-", "_")
-        rows += f"\t\t\t\t@{matcher} not vars {place} \"\"\n\t\t\t\trequest_header @{matcher} {name.title()} {place}\n"
+        rows += f"\t\t\t\t@{matcher} not vars {place} \"\" \"<nil>\"\n\t\t\t\trequest_header @{matcher} {name.title()} {place}\n"
     return [(anchor, rows + anchor), (delete, delete + "\t\trequest_header -X-Client*\n")]
 
 
@@ -230,4 +230,4 @@ def start(name, folder, pki, origin):
     return Direct(folder, pki, name.removesuffix("-http"), origin)
 
 
-FRONTS = ("haproxy", "envoy-grpc")
+FRONTS = ("haproxy", "envoy-grpc", "nginx", "caddy", "traefik", "haproxy-http")

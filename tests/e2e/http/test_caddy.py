@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A real Caddy with the shipped docker/caddy/Caddyfile: who passes, what the origin sees, what a client can't forge."""
+import sys
+
+from stand import Stand, common, equal
+from webs import Caddy
+from tap import Tests, main
+
+ANCHOR = "\t\t\t\t@client_cert "
+NAME = "\t\t\t\t@x_client_name not vars {http.reverse_proxy.header.X-Client-Name} \"\" \"<nil>\"\n" \
+       "\t\t\t\trequest_header @x_client_name X-Client-Name {http.reverse_proxy.header.X-Client-Name}\n"
+DELETE = "\t\trequest_header -Cf-Cert*\n"
+
+tests = Tests()
+stand = Stand("caddy", Caddy, [(ANCHOR, NAME + ANCHOR), (DELETE, DELETE + "\t\trequest_header -X-Client*\n")])
+common(tests, stand)
+
+
+@tests
+def a_host_other_than_the_tls_name_is_misdirected():
+    equal(stand.ask("alice", sni="www.example.com").status, 421)
+
+
+if __name__ == "__main__":
+    code = main(tests)
+    stand.stop()
+    sys.exit(code)
