@@ -97,7 +97,7 @@ def no_allow_outlives_its_certificate():
     with Client(once.port, certificate=pki.both("short")) as client:
         if left > 0.7:
             equal(client.request().status, 200)
-            time.sleep(max(0, left + 1.1))
+        time.sleep(max(0, left + 1.1))
         got = client.request()
         equal((got.status, got.reason), (403, "certificate_invalid"))
 
