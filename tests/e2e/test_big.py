@@ -80,7 +80,7 @@ def a_certificate_that_fits_no_header_is_refused():
 
 @tests
 def an_answer_that_does_not_fit_a_frame_is_a_refusal():
-    small = front_of("small", spoe_edits=[("    groups check\n", "    groups check\n    max-frame-size 1700\n")])
+    small = front_of("small", spoe_edits=[("    groups check connection\n", "    groups check connection\n    max-frame-size 1700\n")])
     with small.start():
         got = ask(small.port, pki.both("bob"))
         equal((got.status, got.reason), (503, "answer_too_large"))
@@ -90,7 +90,7 @@ def an_answer_that_does_not_fit_a_frame_is_a_refusal():
 @tests
 def a_question_in_fragments():
     """HAProxy up to 3.0 cuts what does not fit a frame; later ones give up at once."""
-    frames = front_of("fragments", spoe_edits=[("    groups check\n", "    groups check\n    max-frame-size 4096\n"), ALL_HEADERS])
+    frames = front_of("fragments", spoe_edits=[("    groups check connection\n", "    groups check connection\n    max-frame-size 4096\n"), ALL_HEADERS])
     headers = [(f"x-filler-{i}", "f" * 200) for i in range(20)] + [("Cf_Cert_Verified", "forged")]
     with frames.start():
         equal(ask(frames.port, None).reason, "certificate_required")
