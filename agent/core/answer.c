@@ -8,10 +8,10 @@
 #include "core/problem.h"
 #include "core/request_headers.h"
 
-/* How long an allow may be reused by a once-per-connection front, in seconds; where the
- * certificate can be revoked, that must show soon. */
+/* How long an allow may be reused by a once-per-connection front, in seconds. Where the certificate can be
+ * revoked that must show within two seconds, of which a large list takes some to be loaded. */
 #define UNTIL_MAX 30
-#define UNTIL_REVOCABLE 2
+#define UNTIL_REVOCABLE 1
 
 static void fill_log_values(struct request *req)
 {

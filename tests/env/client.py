@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """An HTTPS client that presents a certificate or none, resumes TLS sessions, and keeps connections open."""
+import copy
 import http.client
 import json
 import socket
@@ -59,6 +60,12 @@ class Client:
         self.connection.sock = wrapped
         self.connection.auto_open = False
         return self
+
+    def sibling(self):
+        """One more client with the same certificate, which may resume this one's session; this one's connection stays as it is."""
+        other = copy.copy(self)
+        other.connection = None
+        return other
 
     @property
     def resumed(self):

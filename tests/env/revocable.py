@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A CA that revokes, with the openssl command's own database, its OCSP responder, and an nginx that serves lists."""
+import concurrent.futures
+import datetime
 import pathlib
 import subprocess
+import time
 
 import pki
 from process import Process, accepts, free_port
@@ -43,6 +46,12 @@ noCheck = ignored
 """
 
 
+def stamp(seconds):
+    """So many seconds from now, as the openssl command takes it."""
+    when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+    return when.strftime("%Y%m%d%H%M%SZ")
+
+
 class Ca:
     """ca.pem and ca.key in a folder; certificates by name."""
 
@@ -76,6 +85,22 @@ class Ca:
         pki.openssl("ca", "-batch", "-notext", "-config", config, "-extensions", section, "-in", f"{base}.csr", "-out", f"{base}.pem")
         return self.der(name)
 
+    def issue_many(self, names, first_serial=0x5000000000000001):
+        """Plain client certificates, all with the CA's second key: one command each, two at a time. Returns {name: PEM with the key}."""
+        config, key = self.config(), self.folder / "many.key"
+        pki.openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key)
+
+        def issue(number, name):
+            path = self.folder / f"{name}.pem"
+            pki.openssl("req", "-x509", "-config", config, "-CA", self.cert, "-CAkey", self.key, "-key", key, "-extensions", "leaf",
+                        "-set_serial", first_serial + number, "-subj", f"/CN={name}", "-days", "30", "-out", path)
+            both = self.folder / f"{name}.both.pem"
+            both.write_text(path.read_text() + key.read_text())
+            return both
+
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            return dict(zip(names, pool.map(issue, range(len(names)), names)))
+
     def der(self, name):
         return pki.openssl("x509", "-in", self.folder / f"{name}.pem", "-outform", "DER")
 
@@ -85,15 +110,17 @@ class Ca:
     def revoke(self, name, reason="keyCompromise"):
         pki.openssl("ca", "-config", self.config(), "-revoke", self.folder / f"{name}.pem", "-crl_reason", reason)
 
-    def publish(self, path, seconds=3600, der=False):
-        """Writes the list beside path and renames it."""
+    def publish(self, path, seconds=3600, der=False, age=0):
+        """Writes the list beside path and renames it. It is good for `seconds` from now, and says that it was made `age` seconds ago:
+        where that is most of its life, a refresh is due at once. Returns when it was renamed (monotonic)."""
         path = pathlib.Path(path)
         draft = path.with_name(f".{path.name}.draft")
-        pki.openssl("ca", "-config", self.config(), "-gencrl", "-crlsec", seconds, "-out", draft)
+        pki.openssl("ca", "-config", self.config(), "-gencrl", "-crl_lastupdate", stamp(-age), "-crl_nextupdate", stamp(seconds), "-out", draft)
         if der:
             pki.openssl("crl", "-in", draft, "-outform", "DER", "-out", draft)
         draft.chmod(0o644)
         draft.rename(path)
+        return time.monotonic()
 
 
 class Responder(Process):
@@ -135,7 +162,8 @@ error_log {folder}/error.log;
 events {{ worker_connections 64; }}
 http {{
 {temps}
-access_log {self.access};
+log_format timed '$msec $request_method $uri $status';
+access_log {self.access} timed;
 server {{ listen 127.0.0.1:{self.port}; root {self.root}; {ocsp} }}
 }}
 """)
@@ -150,6 +178,11 @@ server {{ listen 127.0.0.1:{self.port}; root {self.root}; {ocsp} }}
 
     def requests(self, word):
         return self.access.read_text().count(word) if self.access.exists() else 0
+
+    def served(self, path):
+        """When (epoch) bodies of that path were sent whole; a 304 has none."""
+        rows = [line.split() for line in self.access.read_text().splitlines()] if self.access.exists() else []
+        return [float(row[0]) for row in rows if row[2:] == [f"/{path}", "200"]]
 
 
 class BadServer:

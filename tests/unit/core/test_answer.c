@@ -281,7 +281,7 @@ static void how_long_an_allow_holds(void **state)
 	rig_done(request);
 	/* What can be revoked is asked about again soon. */
 	request = ASK(ALICE);
-	assert_true(request->req.verdict.until == CERTS_NOW + 2);
+	assert_true(request->req.verdict.until == CERTS_NOW + 1);
 	rig_done(request);
 	request = ASK(TEXT("host", "plain.example.com"), BINARY("cert", brief->der));
 	assert_in_range(request->req.verdict.until, CERTS_NOW + 9, CERTS_NOW + 11);
