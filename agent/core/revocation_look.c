@@ -145,6 +145,12 @@ static void cover(struct looking *looking, struct verdict_of_lists *all,
 	all->covered = true;
 }
 
+/* A revocation that is to come. What had happened when its list or answer was made has happened, whatever this clock says. */
+static bool is_ahead(const struct looking *looking, int64_t date, int64_t this_update)
+{
+	return date > looking->view->now && date > this_update;
+}
+
 static void look_at_list(struct looking *looking, const struct revlist *list,
 			 struct verdict_of_lists *all)
 {
@@ -156,7 +162,7 @@ static void look_at_list(struct looking *looking, const struct revlist *list,
 
 	revlist_info(list, &info);
 	if (revlist_find(list, &subject, looking->serial, &hit)) {
-		if (hit.date > now) {
+		if (is_ahead(looking, hit.date, info.this_update)) {
 			hold(looking, hit.date);
 		} else {
 			if (!all->listed || info.this_update >= all->listed_in) {
@@ -250,19 +256,20 @@ static bool look_at_ocsp(struct looking *looking, bool *stale)
 		.serial_len = looking->serial.len,
 	};
 	struct ocsp_record record;
+	bool known;
 
 	memcpy(question.issuer_key, looking->subject->node->issuer_key, sizeof(question.issuer_key));
 	memcpy(question.serial, looking->subject->node->serial, sizeof(question.serial));
-	if (!view->ops->ocsp(view->ops_arg, &question, view->now, &record) ||
-	    record.this_update > view->now + SKEW_S) {
-		ask(looking, ASK_OCSP, SLICE_EMPTY);
-		return false;
-	}
-	if (record.revoked && record.revoked_at <= view->now) {
+	known = view->ops->ocsp(view->ops_arg, &question, view->now, &record);
+	if (known && record.revoked && !is_ahead(looking, record.revoked_at, record.this_update)) {
 		say(looking, REVOCATION_REVOKED, REVOCATION_BY_OCSP, record.this_update, record.next_update);
 		looking->answer.reason = record.reason;
 		hold(looking, record.look_again > view->now ? record.look_again : view->now + 1);
 		return true;
+	}
+	if (!known || record.this_update > view->now + SKEW_S) {
+		ask(looking, ASK_OCSP, SLICE_EMPTY);
+		return false;
 	}
 	if (record.revoked)
 		hold(looking, record.revoked_at);

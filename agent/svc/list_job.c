@@ -235,16 +235,27 @@ static void take_verified(struct list_job *job, struct slice der, const struct c
 	note_freshest(job, crl);
 }
 
+/* With a list in use, the one to come is left for when its time has come. Without one, what it revokes counts: the clock may be wrong. */
+static bool is_too_early(struct list_job *job, const struct crl *crl)
+{
+	if (crl->this_update <= job->now)
+		return false;
+	job->is_ahead = !job->had_verified;
+	return job->had_verified;
+}
+
 static void take_list(struct list_job *job, struct slice der)
 {
 	struct crl crl;
 	struct vouching vouching = { .crl = &crl };
 	enum err err = crl_parse(der, &crl);
 
+	if (!err && job->is_outdated)
+		crl.next_update = crl.this_update;
 	if (err) {
 		fault(job, err, parse_text(err));
-	} else if (crl.this_update > job->now) {
-		fault(job, ERR_RANGE, "thisUpdate of the list lies in the future; see the clocks");
+	} else if (is_too_early(job, &crl)) {
+		fault(job, ERR_RANGE, LIST_AHEAD);
 	} else if (trust_issuers(job->trust, crl.issuer, job->now, try_issuer, &vouching)) {
 		take_verified(job, der, &crl, &vouching);
 	} else if (vouching.is_wrong_kind) {
@@ -274,6 +285,8 @@ static void keep_copy(struct list_job *job)
 	draft(job);
 	if (job->drafted && list_keep(job->copy))
 		copy_fault(job);
+	if (job->copy_failed)
+		list_outdate(job->copy);
 }
 
 static void read_lists(struct list_job *job)
@@ -304,6 +317,9 @@ static void read_lists(struct list_job *job)
 		keep_copy(job);
 	else if (job->drafted)
 		list_drop(job->copy);
+	/* The same bytes are news when they come from the source. */
+	if (job->is_outdated)
+		memset(job->hash, 0, sizeof(job->hash));
 }
 
 static void read_deny(struct list_job *job)
@@ -332,15 +348,31 @@ static void drop_results(struct list_job *job)
 	job->deny = NULL;
 }
 
+static enum err read_outdated(struct list_job *job)
+{
+	char *path = list_outdated_path(job->path);
+	enum err err = path ? bulk_read(&job->body, path, LIST_BYTES_MAX) : ERR_MEMORY;
+
+	job->is_outdated = !err;
+	free(path);
+	return err;
+}
+
+static void read_path(struct list_job *job)
+{
+	enum err err = bulk_read(&job->body, job->path, job->is_deny ? DENY_BYTES_MAX : LIST_BYTES_MAX);
+
+	job->is_missing = err == ERR_IO && errno == ENOENT;
+	if (job->is_missing && job->from == LIST_FROM_COPY)
+		err = read_outdated(job);
+	if (err)
+		fault(job, err, err == ERR_IO ? strerror(errno) : "the file is too large");
+}
+
 void list_job_run(struct list_job *job)
 {
-	if (job->from != LIST_FROM_BODY) {
-		enum err err = bulk_read(&job->body, job->path, job->is_deny ? DENY_BYTES_MAX : LIST_BYTES_MAX);
-
-		job->is_missing = err == ERR_IO && errno == ENOENT;
-		if (err)
-			fault(job, err, err == ERR_IO ? strerror(errno) : "the file is too large");
-	}
+	if (job->from != LIST_FROM_BODY)
+		read_path(job);
 	if (!job->err && job->is_deny)
 		read_deny(job);
 	else if (!job->err)

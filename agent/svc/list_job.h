@@ -14,6 +14,7 @@
  * and read by the loop again; nobody else touches it meanwhile.
  */
 #define LIST_BYTES_MAX (64u << 20)
+#define LIST_AHEAD "thisUpdate of the list lies in the future; see the clocks"
 #define LIST_PER_SOURCE 64 /* lists in one file */
 #define LIST_FRESHEST_MAX 4
 
@@ -58,6 +59,8 @@ struct list_job {
 	enum err err;
 	char why[256];
 	bool unchanged, copy_failed, is_missing;
+	bool is_outdated; /* a copy that is not the last one: it revokes, as one whose nextUpdate has passed */
+	bool is_ahead; /* thisUpdate lies in the future: it revokes, and covers nobody yet */
 	bool drafted; /* the copy is written, and in its place when err is ERR_OK */
 	uint64_t hash[2];
 	size_t bytes;
@@ -86,6 +89,11 @@ void list_job_free(struct list_job *job);
 enum err list_draft(const char *path, struct slice bytes) MUST_USE;
 enum err list_keep(const char *path) MUST_USE;
 void list_drop(const char *path); /* there is no draft: fine */
+
+/* The copy could not be replaced: it goes under this name, so that after a start it does not pass for the last list, and what it
+ * revokes still counts. list_keep removes it. */
+void list_outdate(const char *path);
+char *list_outdated_path(const char *path); /* NULL without memory; free() it */
 
 /* Where the copy of a source's last good list is kept, inside that folder. Named by a hash, since a URL makes no
  * file name; authority and kind are in it, because what one authority has verified is nothing to another. free() it. */

@@ -90,6 +90,32 @@ static bool sync_file(const char *path)
 	return good;
 }
 
+char *list_outdated_path(const char *path)
+{
+	char *outdated = NULL;
+
+	return asprintf(&outdated, "%s.outdated", path) < 0 ? NULL : outdated;
+}
+
+/* A name needs no room on a disk that is full. */
+void list_outdate(const char *path)
+{
+	char *outdated = list_outdated_path(path);
+
+	if (outdated && rename(path, outdated) == 0)
+		sync_folder(path);
+	free(outdated);
+}
+
+static void remove_outdated(const char *path)
+{
+	char *outdated = list_outdated_path(path);
+
+	if (outdated)
+		unlink(outdated);
+	free(outdated);
+}
+
 enum err list_keep(const char *path)
 {
 	char *draft = draft_of(path);
@@ -98,10 +124,12 @@ enum err list_keep(const char *path)
 	if (!draft)
 		return ERR_MEMORY;
 	/* Whoever finds the name after a crash must find the bytes. */
-	if (!sync_file(draft) || rename(draft, path))
+	if (!sync_file(draft) || rename(draft, path)) {
 		err = fail(draft);
-	else
+	} else {
+		remove_outdated(path);
 		sync_folder(path);
+	}
 	free(draft);
 	return err;
 }

@@ -199,6 +199,23 @@ static void note_copy(struct revoker *revoker, const struct source *source, cons
 		    source->authority->name, source->name, job->why);
 }
 
+static void note_ahead(const struct source *source, const struct list_job *job)
+{
+	if (job->is_ahead)
+		log_warning("authority %s: %s: " LIST_AHEAD "; until then it revokes, and nobody is good by it",
+			    source->authority->name, source->name);
+}
+
+void source_replan(struct revoker *revoker, struct source *source)
+{
+	if (source->get || source->job)
+		return;
+	if (source->failed)
+		source_due(revoker, source);
+	else if (is_url(source) && source->last_good)
+		plan_refresh(revoker, source, false);
+}
+
 /* What the copy gave is better than nothing, but no answer of the source: that is asked now. */
 static void done_copy(struct revoker *revoker, struct source *source, struct list_job *job)
 {
@@ -206,6 +223,7 @@ static void done_copy(struct revoker *revoker, struct source *source, struct lis
 
 	if (!job->err && !job->unchanged) {
 		take_over(revoker, source, job);
+		note_ahead(source, job);
 		waiters_tell(revoker, &source->waiters);
 	} else if (was_rebuilt && job->err) {
 		source->rebuild = true;
@@ -232,6 +250,7 @@ static void done_new(struct revoker *revoker, struct source *source, struct list
 		say(revoker, source, NULL);
 	else
 		take_over(revoker, source, job);
+	note_ahead(source, job);
 	note_copy(revoker, source, job);
 	if (is_url(source))
 		plan_refresh(revoker, source, job->unchanged);

@@ -5,6 +5,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/loop_io.h"
@@ -18,6 +19,8 @@
  * systems, a folder that comes later) a look each second finds.
  */
 #define POLL_NS INT64_C(1000000000)
+/* A wall clock that has moved so far beside the other one was set, or the machine has slept. */
+#define JUMP_NS INT64_C(2000000000)
 
 static struct file_mark mark_of(const char *path)
 {
@@ -65,11 +68,33 @@ static void poll_file(struct revoker *revoker, struct source *source)
 		watch_add(revoker, source);
 }
 
+static bool has_jumped(struct revoker *revoker)
+{
+	int64_t apart = clock_wall_ns() - clock_mono_ns(), by = apart - revoker->clocks_apart;
+
+	if (by > -JUMP_NS && by < JUMP_NS)
+		return false;
+	log_warning("the clock was set by %lld s: when lists are looked for is planned again", (long long)(by / POLL_NS));
+	revoker->clocks_apart = apart;
+	return true;
+}
+
+static void replan_all(struct revoker *revoker)
+{
+	struct authority *authority, *next;
+
+	HASH_ITER(hh, revoker->authorities, authority, next)
+		for (struct source *source = authority->sources; source; source = source->next)
+			source_replan(revoker, source);
+}
+
 static void on_poll(void *arg)
 {
 	struct revoker *revoker = arg;
 	struct authority *authority, *next;
 
+	if (has_jumped(revoker))
+		replan_all(revoker);
 	HASH_ITER(hh, revoker->authorities, authority, next)
 		for (struct source *source = authority->sources; source; source = source->next)
 			if (is_file(source))
@@ -115,6 +140,7 @@ static void on_inotify(void *arg)
 bool watch_open(struct revoker *revoker)
 {
 	revoker->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	revoker->clocks_apart = clock_wall_ns() - clock_mono_ns();
 	revoker->poll_timer = loop_timer_new(revoker->loop, on_poll, revoker);
 	loop_timer_set(revoker->poll_timer, POLL_NS);
 	if (revoker->inotify < 0) {

@@ -108,12 +108,18 @@ static struct entry *touch(struct ocsp_cache *cache, struct shard *shard, const 
 	return entry;
 }
 
+/* Where the clock has gone back, a pause has no longer to last than it ever has. */
+static int64_t vain_until(const struct entry *entry, int64_t now)
+{
+	return entry->vain_until - now > PAUSE_MAX ? 0 : entry->vain_until;
+}
+
 /* Who is told to refresh has half a minute for it; then somebody else is. */
 static bool is_refresh_due(struct entry *entry, int64_t now)
 {
-	if (!entry->answered || now < entry->record.look_again || now < entry->vain_until)
+	if (!entry->answered || now < entry->record.look_again || now < vain_until(entry, now))
 		return false;
-	if (entry->refreshing && now < entry->refresh_from + 30)
+	if (entry->refreshing && now < entry->refresh_from + 30 && now >= entry->refresh_from)
 		return false;
 	entry->refreshing = true;
 	entry->refresh_from = now;
@@ -132,7 +138,7 @@ bool ocsp_cache_look(struct ocsp_cache *cache, const struct ocsp_key *key, int64
 	if (entry) {
 		out->answered = entry->answered;
 		out->record = entry->record;
-		out->vain_until = entry->vain_until;
+		out->vain_until = vain_until(entry, now);
 		out->refresh = is_refresh_due(entry, now);
 	}
 	pthread_mutex_unlock(&shard->lock);

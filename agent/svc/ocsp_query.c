@@ -25,7 +25,7 @@ struct ocsp_responder {
 	UT_hash_handle hh;
 	char *url;
 	unsigned failed; /* in a row */
-	int64_t until;	 /* not asked before */
+	int64_t until;	 /* not asked before: seconds of the clock that never jumps */
 };
 
 struct ocsp_flight {
@@ -63,6 +63,11 @@ static struct ocsp_responder *responder_of(struct revoker *revoker, const char *
 	return responder;
 }
 
+static int64_t steady_s(void)
+{
+	return clock_mono_ns() / INT64_C(1000000000);
+}
+
 static void responder_failed(struct revoker *revoker, const char *url, const char *why)
 {
 	struct ocsp_responder *responder = responder_of(revoker, url);
@@ -70,7 +75,7 @@ static void responder_failed(struct revoker *revoker, const char *url, const cha
 
 	if (responder->failed++ == 0)
 		log_warning("OCSP responder %s: %s", url, why);
-	responder->until = clock_wall_s() + pause;
+	responder->until = steady_s() + pause;
 }
 
 static void responder_worked(struct revoker *revoker, const char *url)
@@ -143,6 +148,15 @@ static bool is_signer_revoked(const struct ocsp_flight *flight, const struct ocs
 	return false;
 }
 
+/* Without a nonce anybody can send an answer again that was good once. */
+static bool goes_back(const struct ocsp_flight *flight, const struct ocsp_answer *answer, int64_t now)
+{
+	struct ocsp_seen seen;
+
+	ocsp_cache_look(flight->revoker->cache, &flight->key, now, &seen);
+	return seen.answered && answer->this_update < seen.record.this_update;
+}
+
 static void take_answer(struct ocsp_flight *flight, const struct ocsp_answer *answer, int64_t now)
 {
 	struct revoker *revoker = flight->revoker;
@@ -185,6 +199,10 @@ static void on_answer(void *arg, struct http_result *result)
 	if (!err && is_signer_revoked(flight, &answer, now)) {
 		err = ERR_CRYPTO;
 		why = "its signer's certificate is revoked";
+	}
+	if (!err && goes_back(flight, &answer, now)) {
+		err = ERR_RANGE;
+		why = "the answer is older than the one before";
 	}
 	if (!err)
 		responder_worked(flight->revoker, url);
@@ -240,7 +258,7 @@ static void fly(struct ocsp_flight *flight)
 		bool flies = false;
 
 		HASH_FIND_STR(revoker->responders, url, responder);
-		if (!responder || clock_wall_s() >= responder->until || flight->by_get)
+		if (!responder || steady_s() >= responder->until || flight->by_get)
 			flies = send_request(flight, url);
 		free(url);
 		if (flies) {

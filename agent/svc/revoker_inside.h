@@ -114,6 +114,7 @@ struct revoker {
 	struct source *due_files, *due_fetches;
 	unsigned jobs, fetching;
 	int inotify;
+	int64_t clocks_apart; /* wall clock less the one that never jumps, in ns */
 	struct loop_io *inotify_io;
 	struct revoker_port *ports;
 	struct ocsp_cache *cache;
@@ -176,6 +177,8 @@ void lists_check(struct revoker *revoker, struct asking *asking, const struct re
 void source_fetched(void *arg, struct http_result *result);
 void source_job_done(struct mail *mail, void *arg);
 void source_failed(struct revoker *revoker, struct source *source, const char *why);
+/* The clock was set: when it is looked for next is planned again, and what failed is tried at once. */
+void source_replan(struct revoker *revoker, struct source *source);
 
 /* lists_watch.c */
 

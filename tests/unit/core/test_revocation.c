@@ -313,6 +313,14 @@ static void dates_to_come(void **state)
 	is(rig, alice, REASON_REVOCATION_UNKNOWN, REVOCATION_UNKNOWN, "");
 	rig_sleep(INT64_C(3600000000000));
 	is(rig, alice, REASON_ALLOWED, REVOCATION_GOOD, "crl");
+	/* What was revoked when its list was made stays so with a clock that goes back; who is good by that list is not known yet. */
+	KNOW(rig, { .issuer = root, .this_update = CERTS_NOW + 5, .entries = entries });
+	for (int64_t back = 0; back < 5; back++) {
+		rig_wall_s = CERTS_NOW + 10 - back * back * back * 1000;
+		rig_mono_ns += 1000000000;
+		is(rig, bob, REASON_CERTIFICATE_REVOKED, REVOCATION_REVOKED, "crl");
+	}
+	is(rig, alice, REASON_REVOCATION_UNKNOWN, REVOCATION_UNKNOWN, "");
 	rig_free(rig);
 }
 
@@ -552,6 +560,13 @@ static void answers_of_responders(void **state)
 	responder.record.revoked = true;
 	responder.record.revoked_at = CERTS_NOW;
 	is(rig, asked, REASON_CERTIFICATE_REVOKED, REVOCATION_REVOKED, "ocsp");
+	responder.record.this_update = CERTS_NOW + 3600;
+	responder.record.revoked_at = CERTS_NOW + 3599;
+	is(rig, asked, REASON_CERTIFICATE_REVOKED, REVOCATION_REVOKED, "ocsp");
+	responder.record.revoked_at = CERTS_NOW + 3601;
+	rig_sleep(2000000000);
+	is(rig, asked, REASON_REVOCATION_UNKNOWN, REVOCATION_UNKNOWN, "");
+	responder.record.this_update = CERTS_NOW - 10;
 	/* A list that has an answer comes first. */
 	responder.looks = 0;
 	KNOW(rig, { .issuer = root });

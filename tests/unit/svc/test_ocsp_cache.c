@@ -54,6 +54,8 @@ static void one_is_told_to_refresh(void **state)
 	assert_true(ocsp_cache_look(cache, &key, NOW + 10, &seen) && !seen.refresh);
 	/* Whoever was told did not come back. */
 	assert_true(ocsp_cache_look(cache, &key, NOW + 41, &seen) && seen.refresh);
+	/* That clock was ahead, and has been set since. */
+	assert_true(ocsp_cache_look(cache, &key, NOW + 20, &seen) && seen.refresh);
 	ocsp_cache_vain(cache, &key, NOW + 42);
 	assert_true(ocsp_cache_look(cache, &key, NOW + 42, &seen) && !seen.refresh && seen.answered);
 	assert_true(ocsp_cache_look(cache, &key, NOW + 43, &seen) && seen.refresh);
@@ -75,6 +77,9 @@ static void pauses_double_up_to_a_minute(void **state)
 		assert_false(seen.answered);
 		assert_int_equal(seen.vain_until, NOW + pauses[i]);
 	}
+	/* The clock was ahead when it was asked in vain: it is not paused for until then. */
+	assert_true(ocsp_cache_look(cache, &key, NOW - 86400, &seen));
+	assert_int_equal(seen.vain_until, 0);
 	ocsp_cache_put(cache, &key, &record);
 	assert_true(ocsp_cache_look(cache, &key, NOW, &seen));
 	assert_int_equal(seen.vain_until, 0);

@@ -305,6 +305,60 @@ static void a_start_finds_what_was_good(void **state)
 	assert_non_null(source(rig, SOURCE_FILE, path)->error);
 }
 
+/* Without one in use it revokes: the clock may be wrong. With one it waits for its time, which "keeps_the_old_list" tests. */
+static void a_list_from_tomorrow_revokes(void **state)
+{
+	struct rig *rig = *state;
+	const char *path = path_of(rig, "a.crl");
+	struct expectation want = { rig, SOURCE_FILE, path, "\x01", NULL };
+
+	put_list(rig, rig->folder, "a.crl", (struct list_spec){ .number = "05", .this_update = rig->now + 86400,
+								.next_update = rig->now + 90000 });
+	configure_with(rig, path, false, false);
+	assert_true(is_revoked(&want));
+	assert_null(source(rig, SOURCE_FILE, path)->error);
+}
+
+static int64_t life_of(struct rig *rig, const char *path)
+{
+	struct revlist_info info;
+
+	revlist_info(source(rig, SOURCE_FILE, path)->lists[0].list, &info);
+	return info.next_update - info.this_update;
+}
+
+/* What is found at a start and is known not to be the last list revokes, and is over; the source's own, with the same bytes, is not. */
+static void an_outdated_copy_only_revokes(void **state)
+{
+	struct rig *rig = *state;
+	const char *path = path_of(rig, "a.crl");
+	struct expectation want = { rig, SOURCE_FILE, path, "\x01", NULL };
+	char command[256];
+
+	put_list(rig, rig->folder, "a.crl", (struct list_spec){ .number = "05" });
+	configure_with(rig, path, false, false);
+	assert_int_equal(life_of(rig, path), 3610);
+	stop(rig);
+	snprintf(command, sizeof(command), "cd %s/lists && for f in *.crl; do mv $f $f.outdated; done && mv %s %s.away",
+		 rig->state_folder, path, path);
+	assert_int_equal(system(command), 0);
+	start(rig);
+	configure_with(rig, path, false, false);
+	assert_true(is_revoked(&want));
+	assert_int_equal(life_of(rig, path), 0);
+	snprintf(command, sizeof(command), "mv %s.away %s", path, path);
+	assert_int_equal(system(command), 0);
+	configure_with(rig, path, false, false);
+	assert_int_equal(life_of(rig, path), 3610);
+	/* It is kept again, under its own name. */
+	stop(rig);
+	snprintf(command, sizeof(command), "cd %s/lists && ls *.crl && ! ls *.outdated 2>/dev/null && rm %s", rig->state_folder, path);
+	assert_int_equal(system(command), 0);
+	start(rig);
+	configure_with(rig, path, false, false);
+	assert_int_equal(life_of(rig, path), 3610);
+}
+
 static void a_spoiled_copy_counts_for_nothing(void **state)
 {
 	struct rig *rig = *state;
@@ -519,6 +573,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(loops_free_no_lists, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_start_finds_what_was_good, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_spoiled_copy_counts_for_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_list_from_tomorrow_revokes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_outdated_copy_only_revokes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_disk_that_takes_nothing_stops_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(fetches_and_refreshes_urls, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_url_that_may_not_be_asked, set_up, tear_down),
