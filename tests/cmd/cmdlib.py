@@ -237,6 +237,10 @@ class Spop:
     def ask(self, **args):
         """Sends check-client-cert and returns the variables set."""
         self.send(**args)
+        return self.answer()
+
+    def answer(self):
+        """The variables that the next answer sets."""
         kind, reader = self.receive()
         if kind == AGENT_DISCONNECT:  # a draining agent has announced that it goes, and goes on deciding
             kind, reader = self.receive()

@@ -55,9 +55,9 @@ class Agent(Process):
     def write(self):
         self.config.write_text("return " + lua(self.settings) + "\n")
 
-    def is_ready(self):
+    def is_ready(self, path="/readyz"):
         try:
-            return self.get("/readyz")[0] == 200
+            return self.get(path)[0] == 200
         except OSError:
             return False
 
@@ -70,8 +70,9 @@ class Agent(Process):
         finally:
             connection.close()
 
-    def start(self):
-        self.launch(self.is_ready, "the agent")
+    def start(self, path="/readyz"):
+        """path "/healthz": until it runs, whether or not its lists were tried."""
+        self.launch(lambda: self.is_ready(path), "the agent")
         return self
 
     def command(self, *args, seconds=20):

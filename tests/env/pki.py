@@ -50,8 +50,10 @@ LEAF_EXTENSIONS = "basicConstraints = CA:FALSE\nkeyUsage = critical, digitalSign
 SERVER_NAMES = "DNS:localhost,DNS:example.com,DNS:*.example.com,DNS:*.iot.example.com,IP:127.0.0.1"
 
 
-def openssl(*args):
-    result = subprocess.run(["openssl", *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+def openssl(*args, clock=None):
+    """clock: seconds by which the command's clock differs."""
+    prefix = ["faketime", "-f", f"{clock:+d}"] if clock else []
+    result = subprocess.run([*prefix, "openssl", *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if result.returncode:
         raise RuntimeError(f"openssl {args[0]}: {result.stdout.decode(errors='replace')}")
     return result.stdout

@@ -53,18 +53,23 @@ def stamp(seconds):
 
 
 class Ca:
-    """ca.pem and ca.key in a folder; certificates by name."""
+    """ca.pem and ca.key in a folder; certificates by name. clock: seconds by which its clock differs, as whatever is issued and revoked
+    shows; a list's dates are given with it."""
 
-    def __init__(self, folder, name="Revoking CA"):
+    def __init__(self, folder, name="Revoking CA", clock=None):
+        self.clock = clock
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.cert = self.folder / "ca.pem"
         self.key = self.folder / "ca.key"
-        pki.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.key,
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.key,
                     "-out", self.cert, "-subj", f"/CN={name}", "-days", "365", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
         for file, text in (("index.txt", ""), ("index.txt.attr", "unique_subject = no\n"), ("serial", "9000000000000001\n"),
                            ("crlnumber", "01\n")):
             (self.folder / file).write_text(text)
+
+    def openssl(self, *args):
+        return pki.openssl(*args, clock=self.clock)
 
     def config(self, extensions=""):
         path = self.folder / "openssl.cnf"
@@ -80,19 +85,19 @@ class Ca:
             lines.append(f"authorityInfoAccess = OCSP;URI:{ocsp}")
         config = self.config("\n".join(lines))
         base = self.folder / name
-        pki.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-config", config,
+        self.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-config", config,
                     "-keyout", f"{base}.key", "-out", f"{base}.csr", "-subj", f"/CN={name}")
-        pki.openssl("ca", "-batch", "-notext", "-config", config, "-extensions", section, "-in", f"{base}.csr", "-out", f"{base}.pem")
+        self.openssl("ca", "-batch", "-notext", "-config", config, "-extensions", section, "-in", f"{base}.csr", "-out", f"{base}.pem")
         return self.der(name)
 
     def issue_many(self, names, first_serial=0x5000000000000001):
         """Plain client certificates, all with the CA's second key: one command each, two at a time. Returns {name: PEM with the key}."""
         config, key = self.config(), self.folder / "many.key"
-        pki.openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key)
+        self.openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key)
 
         def issue(number, name):
             path = self.folder / f"{name}.pem"
-            pki.openssl("req", "-x509", "-config", config, "-CA", self.cert, "-CAkey", self.key, "-key", key, "-extensions", "leaf",
+            self.openssl("req", "-x509", "-config", config, "-CA", self.cert, "-CAkey", self.key, "-key", key, "-extensions", "leaf",
                         "-set_serial", first_serial + number, "-subj", f"/CN={name}", "-days", "30", "-out", path)
             both = self.folder / f"{name}.both.pem"
             both.write_text(path.read_text() + key.read_text())
@@ -102,40 +107,41 @@ class Ca:
             return dict(zip(names, pool.map(issue, range(len(names)), names)))
 
     def der(self, name):
-        return pki.openssl("x509", "-in", self.folder / f"{name}.pem", "-outform", "DER")
+        return self.openssl("x509", "-in", self.folder / f"{name}.pem", "-outform", "DER")
 
     def serial(self, name):
-        return pki.openssl("x509", "-in", self.folder / f"{name}.pem", "-noout", "-serial").decode().strip().partition("=")[2]
+        return self.openssl("x509", "-in", self.folder / f"{name}.pem", "-noout", "-serial").decode().strip().partition("=")[2]
 
     def revoke(self, name, reason="keyCompromise"):
-        pki.openssl("ca", "-config", self.config(), "-revoke", self.folder / f"{name}.pem", "-crl_reason", reason)
+        self.openssl("ca", "-config", self.config(), "-revoke", self.folder / f"{name}.pem", "-crl_reason", reason)
 
     def publish(self, path, seconds=3600, der=False, age=0):
         """Writes the list beside path and renames it. It is good for `seconds` from now, and says that it was made `age` seconds ago:
         where that is most of its life, a refresh is due at once. Returns when it was renamed (monotonic)."""
         path = pathlib.Path(path)
         draft = path.with_name(f".{path.name}.draft")
-        pki.openssl("ca", "-config", self.config(), "-gencrl", "-crl_lastupdate", stamp(-age), "-crl_nextupdate", stamp(seconds), "-out", draft)
+        self.openssl("ca", "-config", self.config(), "-gencrl", "-crl_lastupdate", stamp(-age), "-crl_nextupdate", stamp(seconds), "-out", draft)
         if der:
-            pki.openssl("crl", "-in", draft, "-outform", "DER", "-out", draft)
+            self.openssl("crl", "-in", draft, "-outform", "DER", "-out", draft)
         draft.chmod(0o644)
         draft.rename(path)
         return time.monotonic()
 
 
 class Responder(Process):
-    """`openssl ocsp` with a responder's certificate, which it reads its CA's database for."""
+    """`openssl ocsp` with a responder's certificate, which it reads its CA's database for. Answers hold for `minutes`; signer: another CA,
+    whose responder's certificate signs; index: another database; clock: seconds by which its clock differs."""
 
-    def __init__(self, ca, seconds=None):
+    def __init__(self, ca, minutes=1, signer=None, index=None, clock=0):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
-        if not (ca.folder / "responder.pem").exists():
-            ca.issue("responder", section="responder")
-        args = ["openssl", "ocsp", "-index", ca.folder / "index.txt", "-port", self.port, "-CA", ca.cert,
-                "-rsigner", ca.folder / "responder.pem", "-rkey", ca.folder / "responder.key", "-ignore_err"]
-        if seconds:
-            args += ["-nmin", max(1, seconds // 60)]
-        super().__init__(args, ca.folder / "responder.log")
+        signer = signer or ca
+        if not (signer.folder / "responder.pem").exists():
+            signer.issue("responder", section="responder")
+        args = ["faketime", "-f", f"{clock:+d}"] if clock else []
+        args += ["openssl", "ocsp", "-index", index or ca.folder / "index.txt", "-port", self.port, "-CA", ca.cert,
+                 "-rsigner", signer.folder / "responder.pem", "-rkey", signer.folder / "responder.key", "-ignore_err", "-nmin", minutes]
+        super().__init__(args, ca.folder / f"responder-{self.port}.log")
 
     def start(self):
         # A connection that says nothing keeps this responder busy for ever, so nobody knocks at its port.

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """An HTTP server on loopback that is slow, lies or goes away, as the path says. Prints its port, serves until stdin ends."""
+import functools
 import http.server
 import os
 import pathlib
@@ -11,9 +12,15 @@ import threading
 import time
 import zlib
 
-FOLDER = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else None
+FOLDER = pathlib.Path(sys.argv[1]) if __name__ == "__main__" and len(sys.argv) > 1 else None
 COUNTS = {}
 LOCK = threading.Lock()
+
+
+@functools.cache
+def bomb():
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return b"".join(packer.compress(b"\0" * (1 << 20)) for _ in range(200)) + packer.flush()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -67,9 +74,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"x" * 65536)
 
     def bomb(self):
-        packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-        body = b"".join(packer.compress(b"\0" * (1 << 20)) for _ in range(200)) + packer.flush()
-        self.answer(body, headers=[("Content-Encoding", "gzip")])
+        self.answer(bomb(), headers=[("Content-Encoding", "gzip")])
 
     def zipped(self):
         packer = zlib.compressobj(9, zlib.DEFLATED, 31)
@@ -159,4 +164,5 @@ def main():
     os._exit(0)
 
 
-main()
+if __name__ == "__main__":
+    main()
