@@ -161,6 +161,7 @@ def a_disk_that_is_full():
             equal(this.both("url", after), REVOKED)
             (disk.path / "fill").unlink()
             this.restart()
+            wait_for("the last list", lambda: not any(row["stale"] for row in this.lists().values()), 10)
             nginx.stop()
             this.restart()
             equal((this.both("url", good), this.both("url", before), this.both("url", after)), (GOOD, REVOKED, REVOKED), "with room again")
