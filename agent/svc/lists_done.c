@@ -72,13 +72,19 @@ static void say(struct revoker *revoker, struct source *source, const struct lis
 	source->put = true;
 }
 
+static void no_longer_awaited(struct revoker *revoker, struct source *source)
+{
+	if (!source->is_awaited)
+		return;
+	source->is_awaited = false;
+	revoker_arrived(revoker);
+}
+
 static void arrived(struct revoker *revoker, struct source *source)
 {
 	/* What is loaded again at once was configured meanwhile. */
-	if (source->is_awaited && !source->again) {
-		source->is_awaited = false;
-		revoker_arrived(revoker);
-	}
+	if (!source->again)
+		no_longer_awaited(revoker, source);
 	waiters_tell(revoker, &source->waiters);
 }
 
@@ -228,6 +234,8 @@ static void done_copy(struct revoker *revoker, struct source *source, struct lis
 	} else if (was_rebuilt && job->err) {
 		source->rebuild = true;
 	}
+	if (is_url(source))
+		no_longer_awaited(revoker, source);
 	if (!was_rebuilt || job->err)
 		source->again = true;
 	else

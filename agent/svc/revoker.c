@@ -176,7 +176,8 @@ static void want(struct revoker *revoker, struct authority *authority, enum sour
 	if (source->is_wanted)
 		return;
 	source->is_wanted = true;
-	if (kind == SOURCE_FILE || kind == SOURCE_DENY) {
+	/* Of a URL only the copy is waited for: what was denied before a start is denied by its first answer. */
+	if (kind == SOURCE_FILE || kind == SOURCE_DENY || (source->copy && !source->copy_tried)) {
 		source->is_awaited = true;
 		revoker->awaited++;
 	}

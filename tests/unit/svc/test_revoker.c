@@ -411,6 +411,11 @@ static void fetches_and_refreshes_urls(void **state)
 	put_list(rig, rig->served, "a.crl", (struct list_spec){ .number = "06", .serial = "02" });
 	want.serial = "\x02";
 	assert_true(io_until(rig->loop, is_revoked, &want, 5000));
+	/* After a start it is known before anything is decided. */
+	stop(rig);
+	start(rig);
+	configure_with(rig, url, false, true);
+	assert_true(is_revoked(&want));
 }
 
 static void a_url_that_may_not_be_asked(void **state)
