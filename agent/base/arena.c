@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/arena.h"
 
-#include <stdalign.h>
 #include <stdlib.h>
 
 #define FIRST_BLOCK 8192u
 /* A pooled arena keeps no block that one large request needed. */
 #define KEEP_MAX 65536u
-#define ALIGN alignof(max_align_t)
 
 struct arena_block {
 	struct arena_block *next;
@@ -66,7 +64,7 @@ static bool add_block(struct arena *a, size_t n)
 	return true;
 }
 
-void *arena_take(struct arena *a, size_t n)
+void *arena_take_more(struct arena *a, size_t n)
 {
 	uint8_t *p;
 
@@ -75,7 +73,7 @@ void *arena_take(struct arena *a, size_t n)
 		n = 1;
 	if (n > a->cap - a->used || n > SIZE_MAX / 2)
 		return NULL;
-	n = (n + ALIGN - 1) & ~(ALIGN - 1);
+	n = (n + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
 	if (n > (size_t)(a->end - a->pos) && !add_block(a, n))
 		return NULL;
 	p = a->pos;

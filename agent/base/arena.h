@@ -2,6 +2,8 @@
 #ifndef MTLSGUARD_BASE_ARENA_H
 #define MTLSGUARD_BASE_ARENA_H
 
+#include <stdalign.h>
+
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -27,8 +29,24 @@ void arena_fini(struct arena *a);
 /* Everything taken is gone; the first block is kept for the next request unless it is over 64 KiB. */
 void arena_reset(struct arena *a);
 
+#define ARENA_ALIGN alignof(max_align_t)
+
+/* What arena_take does when the block at hand is too small, or the cap near. */
+void *arena_take_more(struct arena *a, size_t n);
+
 /* n bytes aligned for any type, not zeroed, or NULL when the cap is reached. */
-void *arena_take(struct arena *a, size_t n);
+static inline void *arena_take(struct arena *a, size_t n)
+{
+	size_t whole = (n + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+	uint8_t *p = a->pos;
+
+	/* For nothing, n - 1 is more than any room. A block's room is a multiple of the alignment. */
+	if (n - 1 >= (size_t)(a->end - p) || whole > a->cap - a->used)
+		return arena_take_more(a, n);
+	a->pos = p + whole;
+	a->used += whole;
+	return p;
+}
 
 /* The same, zeroed. */
 void *arena_zero(struct arena *a, size_t n);

@@ -3,10 +3,14 @@
 
 static void add(struct atoms *atoms, lua_State *L, const char *text, enum atom atom)
 {
-	const char *name = lua_pushstring(L, text);
-	uintptr_t at = (uintptr_t)name;
-	size_t i = (at >> 4 ^ at >> 12) % ATOM_SLOTS;
+	const void *name;
+	uintptr_t at;
+	size_t i;
 
+	lua_pushstring(L, text);
+	name = lua_topointer(L, -1);
+	at = (uintptr_t)name;
+	i = (at >> 4 ^ at >> 12) % ATOM_SLOTS;
 	lua_rawseti(L, -2, (lua_Integer)atom);
 	while (atoms->slots[i].name)
 		i = (i + 1) % ATOM_SLOTS;

@@ -31,7 +31,7 @@ enum atom {
 
 struct atoms {
 	struct {
-		const char *name;
+		const void *name;
 		enum atom atom;
 	} slots[ATOM_SLOTS];
 };
@@ -39,8 +39,8 @@ struct atoms {
 /* Interns the names; may raise. */
 void atoms_init(struct atoms *atoms, lua_State *L);
 
-/* The number of a name, by the address that lua_tostring gives; ATOM_NONE for others, NULL too. */
-static inline enum atom atom_of(const struct atoms *atoms, const char *name)
+/* The number of a name, by the address that lua_topointer gives; ATOM_NONE for others, NULL too. */
+static inline enum atom atom_of(const struct atoms *atoms, const void *name)
 {
 	uintptr_t at = (uintptr_t)name;
 	size_t i = (at >> 4 ^ at >> 12) % ATOM_SLOTS;

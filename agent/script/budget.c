@@ -117,13 +117,10 @@ void budget_look(lua_State *L)
 		look_at_cpu(L, budget, now - budget->start_ns);
 }
 
-void budget_charge(lua_State *L, size_t n)
+void budget_overdrawn(lua_State *L)
 {
 	struct budget *budget = &state_of(L)->budget;
 
-	budget->credit -= n > BUDGET_STEPS ? BUDGET_STEPS + 1 : (int64_t)n;
-	if (budget->credit >= 0)
-		return;
 	budget_look(L);
 	/* Threads that come and go never reach the count of instructions after which a slice may end. */
 	if (budget->slice_ns && clock_mono_ns() - budget->start_ns >= budget->slice_ns)

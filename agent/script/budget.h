@@ -53,8 +53,8 @@ void budget_hurry(struct state *state);
 /* Called by coroutine.resume when another thread begins or goes on running. */
 void budget_switch(struct state *state, lua_State *L);
 
-/* Counts n steps of work that the hook cannot see. May raise. */
-void budget_charge(lua_State *L, size_t n);
+/* What budget_charge (state.h) does when the steps up to the next look are used up. May raise. */
+void budget_overdrawn(lua_State *L);
 
 /* Ends the call with a fault that no script can catch. The first of a call stays. */
 _Noreturn void budget_fault(lua_State *L, enum reason reason, const char *fmt, ...)

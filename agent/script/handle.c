@@ -11,7 +11,7 @@ static const char *const kind_names[HANDLE_COUNT] = {
 
 const char *handle_name(enum handle_kind kind)
 {
-	return kind < HANDLE_COUNT ? kind_names[kind] : "object";
+	return kind < HANDLE_COUNT && kind_names[kind] ? kind_names[kind] : "object";
 }
 
 static uint64_t bits_at(lua_State *L, int index)
@@ -25,50 +25,58 @@ enum handle_kind handle_kind(lua_State *L, int index)
 					       HANDLE_NULL;
 }
 
-static struct task *task_of(lua_State *L, uint64_t bits)
+static int refuse_other(lua_State *L, enum handle_kind kind)
 {
-	struct task *task = state_of(L)->current;
-
-	if (__builtin_expect(!task || bits >> 10 != (task->generation << 12 | task->slot), 0))
-		luaL_error(L, "this %s belongs to another request; do not keep it beyond its own",
-			   handle_name((enum handle_kind)(bits & 15)));
-	return task;
+	return luaL_error(L, "this %s belongs to another request; do not keep it beyond its own",
+			  handle_name(kind));
 }
 
-struct object *handle_check(lua_State *L, int arg, enum handle_kind kind, struct task **task)
+/* The running task, which is the handle's. */
+static struct task *task_of(lua_State *L, uint64_t bits)
 {
-	struct task *found;
-	uint64_t bits;
+	const struct state *state = state_of(L);
 
+	if (__builtin_expect((bits ^ state->tag) >> 10 != 0, 0))
+		refuse_other(L, (enum handle_kind)(bits & 15));
+	return state->current;
+}
+
+_Noreturn void handle_refuse(lua_State *L, int arg, enum handle_kind kind)
+{
 	if (handle_kind(L, arg) != kind)
 		luaL_typeerror(L, arg, handle_name(kind));
-	bits = bits_at(L, arg);
-	found = task_of(L, bits);
-	if (task)
-		*task = found;
-	return found->objects[bits >> 4 & (TASK_OBJECTS - 1)];
+	refuse_other(L, kind);
+	__builtin_unreachable();
 }
 
 typedef int index_function(lua_State *L, struct task *task, unsigned object, enum atom key);
 
+static int refuse_index(lua_State *L)
+{
+	enum handle_kind kind = handle_kind(L, 1);
+
+	if (kind == HANDLE_NULL)
+		return luaL_error(L, "attempt to index json.null");
+	return refuse_other(L, kind);
+}
+
+/* Its upvalues are the columns of l_request.c. */
 static int on_index(lua_State *L)
 {
-	static index_function *const indexes[HANDLE_COUNT] = {
+	static index_function *const indexes[16] = {
 		[HANDLE_REQUEST] = request_index,   [HANDLE_CF] = cf_index,
 		[HANDLE_CLIENT_AUTH] = client_auth_index, [HANDLE_TLS] = tls_index,
 		[HANDLE_ARGS] = args_index,	    [HANDLE_HEADERS] = headers_index,
 		[HANDLE_RESPONSE] = response_index, [HANDLE_CTX] = ctx_index,
 	};
+	const struct state *state = state_of(L);
 	uint64_t bits = bits_at(L, 1);
-	enum handle_kind kind = (enum handle_kind)(bits & 15);
-	struct task *task;
+	index_function *index = indexes[bits & 15];
 
-	if (kind == HANDLE_NULL || kind >= HANDLE_COUNT)
-		return luaL_error(L, "attempt to index json.null");
-	task = task_of(L, bits);
-	/* A number becomes a text here, and no atom is one. */
-	return indexes[kind](L, task, bits >> 4 & (TASK_OBJECTS - 1),
-			     atom_of(&task->state->atoms, lua_tostring(L, 2)));
+	if (__builtin_expect((bits ^ state->tag) >> 10 != 0 || !index, 0))
+		return refuse_index(L);
+	return index(L, state->current, bits >> 4 & (TASK_OBJECTS - 1),
+		     atom_of(&state->atoms, lua_topointer(L, 2)));
 }
 
 static int on_newindex(lua_State *L)
@@ -125,7 +133,7 @@ int pairs_of_list(lua_State *L)
 void handle_init(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "__index", on_index }, { "__newindex", on_newindex }, { "__pairs", on_pairs },
+		{ "__newindex", on_newindex }, { "__pairs", on_pairs },
 		{ "__tostring", on_tostring }, { NULL, NULL },
 	};
 
@@ -133,6 +141,10 @@ void handle_init(lua_State *L)
 	luaL_newlib(L, methods);
 	lua_pushboolean(L, false);
 	lua_setfield(L, -2, "__metatable");
+	for (enum fact fact = 0; fact < FACT_COUNT; fact++)
+		lua_pushnil(L);
+	lua_pushcclosure(L, on_index, FACT_COUNT);
+	lua_setfield(L, -2, "__index");
 	lua_pushliteral(L, "object of the agent");
 	lua_setfield(L, -2, "__name");
 	lua_setmetatable(L, -2);

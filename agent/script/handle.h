@@ -11,12 +11,17 @@
  * generation. All share one metatable, which asks the kind.
  *
  *   generation:42 | slot:12 | object:6 | kind:4
+ *
+ * Generation and slot are the tag of a call. The kind is in the lowest bits,
+ * where addresses of userdata are 0: no such address passes for a handle.
  */
 enum handle_kind {
 	HANDLE_NULL = 0, /* json.null */
 	HANDLE_REQUEST, HANDLE_CF, HANDLE_CLIENT_AUTH, HANDLE_TLS, HANDLE_ARGS, HANDLE_HEADERS,
-	HANDLE_RESPONSE, HANDLE_CTX, HANDLE_COUNT
+	HANDLE_RESPONSE, HANDLE_CTX = 9, HANDLE_COUNT
 };
+
+#define HANDLE_OBJECT_BITS (UINT64_C(63) << 4)
 
 _Static_assert(sizeof(void *) == 8, "a handle needs the 64 bits of a pointer");
 _Static_assert(TASK_OBJECTS == 1 << 6 && TASK_SLOTS == 1 << 12, "widths of a handle's fields");
@@ -24,10 +29,20 @@ _Static_assert(TASK_OBJECTS == 1 << 6 && TASK_SLOTS == 1 << 12, "widths of a han
 static inline void handle_push(lua_State *L, const struct task *task, enum handle_kind kind,
 			       unsigned object)
 {
-	uint64_t bits = task->generation << 22 | (uint64_t)task->slot << 10 |
-			(uint64_t)object << 4 | kind;
+	uint64_t bits = task->tag | (uint64_t)object << 4 | kind;
 
 	lua_pushlightuserdata(L, (void *)(uintptr_t)bits);
+}
+
+/* The object of the value at index when that is a handle of that kind and of the running call, else NULL. */
+static inline struct object *handle_object(lua_State *L, int index, enum handle_kind kind)
+{
+	const struct state *state = state_of(L);
+	uint64_t bits = (uintptr_t)lua_touserdata(L, index);
+
+	if ((bits & ~HANDLE_OBJECT_BITS) != (state->tag | kind))
+		return NULL;
+	return state->current->objects[(bits & HANDLE_OBJECT_BITS) >> 4];
 }
 
 /* The metatable of all handles; may raise. */
@@ -39,9 +54,18 @@ enum handle_kind handle_kind(lua_State *L, int index);
 /* "Request", "Headers", … */
 const char *handle_name(enum handle_kind kind);
 
-/* The object of an argument that must be a handle of that kind, of this very
- * request. Raises. task may be NULL. */
-struct object *handle_check(lua_State *L, int arg, enum handle_kind kind, struct task **task);
+/* Says why handle_object found nothing. */
+_Noreturn void handle_refuse(lua_State *L, int arg, enum handle_kind kind);
+
+/* The object of an argument that must be a handle of that kind, of this very request. Raises. */
+static inline struct object *handle_check(lua_State *L, int arg, enum handle_kind kind)
+{
+	struct object *object = handle_object(L, arg, kind);
+
+	if (__builtin_expect(!object, 0))
+		handle_refuse(L, arg, kind);
+	return object;
+}
 
 /* __index of each kind: pushes one value. key is at index 2. */
 int request_index(lua_State *L, struct task *task, unsigned object, enum atom key);

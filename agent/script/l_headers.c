@@ -35,11 +35,21 @@ static struct slice lowered(uint8_t *room, struct slice name)
 	return slice_of(room, name.len);
 }
 
+static struct header_name *name_slot(struct state *state, const void *key)
+{
+	uintptr_t at = (uintptr_t)key;
+	size_t i = (at >> 4 ^ at >> 11) % NAME_SLOTS;
+
+	while (state->names[i].key && state->names[i].key != key)
+		i = (i + 1) % NAME_SLOTS;
+	return &state->names[i];
+}
+
 /* Literals of a script come again with the same address: their names are checked once. */
 static const struct header_name *remember_name(lua_State *L, int arg, struct slice key)
 {
 	struct state *state = state_of(L);
-	struct header_name *name = &state->names[state->name_count];
+	struct header_name *name;
 	int top = lua_gettop(L);
 
 	if (state->name_count == NAME_CACHE || key.len > NAME_MAX_BYTES)
@@ -48,23 +58,16 @@ static const struct header_name *remember_name(lua_State *L, int arg, struct sli
 	lua_pushvalue(L, arg);
 	lua_rawseti(L, -2, (lua_Integer)state->name_count + 1);
 	lua_settop(L, top);
-	name->key = (const char *)key.ptr;
+	name = name_slot(state, lua_topointer(L, arg));
+	name->key = lua_topointer(L, arg);
 	name->name = lowered((uint8_t *)mem_dup(key), key);
 	name->fault = refusal_of(name->name);
 	state->name_count++;
 	return name;
 }
 
-static const struct header_name *find_name(const struct state *state, const char *key)
-{
-	for (size_t i = 0; i < state->name_count; i++)
-		if (state->names[i].key == key)
-			return &state->names[i];
-	return NULL;
-}
-
-/* The lower-case name of an argument; *fault says why it may not be set. Lives as long as the request. */
-static struct slice name_at(lua_State *L, struct task *task, int arg, const char **fault)
+/* A name that is not remembered: it is, or lives as long as the request. */
+static struct slice new_name(lua_State *L, struct task *task, int arg, const char **fault)
 {
 	const struct header_name *known;
 	struct slice key;
@@ -72,9 +75,7 @@ static struct slice name_at(lua_State *L, struct task *task, int arg, const char
 
 	luaL_checktype(L, arg, LUA_TSTRING);
 	key.ptr = (const uint8_t *)lua_tolstring(L, arg, &key.len);
-	known = find_name(task->state, (const char *)key.ptr);
-	if (!known)
-		known = remember_name(L, arg, key);
+	known = remember_name(L, arg, key);
 	if (known) {
 		*fault = known->fault;
 		return known->name;
@@ -86,6 +87,18 @@ static struct slice name_at(lua_State *L, struct task *task, int arg, const char
 	key = lowered(room, key);
 	*fault = refusal_of(key);
 	return key;
+}
+
+/* The lower-case name of an argument; *fault says why it may not be set. Lives as long as the request. */
+static struct slice name_at(lua_State *L, struct task *task, int arg, const char **fault)
+{
+	const void *key = lua_topointer(L, arg);
+	const struct header_name *known = name_slot(task->state, key);
+
+	if (!key || known->key != key)
+		return new_name(L, task, arg, fault);
+	*fault = known->fault;
+	return known->name;
 }
 
 static struct slice settable_name(lua_State *L, struct task *task, int arg)
@@ -109,18 +122,27 @@ static bool word_is_plain(uint64_t word)
 
 static bool is_plain(struct slice s)
 {
-	size_t i = 0;
 	uint64_t word;
 
-	for (; i + 8 <= s.len; i += 8) {
+	if (s.len < 8) {
+		for (size_t i = 0; i < s.len; i++)
+			if (s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
+				return false;
+		return true;
+	}
+	for (size_t i = 0; i < s.len - 8; i += 8) {
 		memcpy(&word, s.ptr + i, 8);
 		if (!word_is_plain(word))
 			return false;
 	}
-	for (; i < s.len; i++)
-		if (s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
-			return false;
-	return true;
+	/* The last eight, some of them for the second time. */
+	memcpy(&word, s.ptr + s.len - 8, 8);
+	return word_is_plain(word);
+}
+
+static bool may_be_blank(uint8_t c)
+{
+	return c <= ' ';
 }
 
 /* A text or a number, blanks at its ends taken off as Fetch does. */
@@ -128,11 +150,12 @@ static struct slice value_at(lua_State *L, int arg)
 {
 	struct slice value;
 
-	if (lua_type(L, arg) != LUA_TSTRING && lua_type(L, arg) != LUA_TNUMBER)
+	value.ptr = (const uint8_t *)lua_tolstring(L, arg, &value.len);
+	if (!value.ptr)
 		luaL_error(L, "a header's value must be a text, not %s", lua_isnoneornil(L, arg) ?
 			   "nil" : luaL_typename(L, arg));
-	value.ptr = (const uint8_t *)lua_tolstring(L, arg, &value.len);
-	value = slice_trim(value);
+	if (value.len && (may_be_blank(value.ptr[0]) || may_be_blank(value.ptr[value.len - 1])))
+		value = slice_trim(value);
 	budget_charge(L, value.len / 16);
 	if (!is_plain(value) && !text_is_field_value(value))
 		luaL_error(L, "a header's value must not hold control characters");
@@ -158,8 +181,8 @@ static void check_done(lua_State *L, enum err err)
 
 static int headers_set_call(lua_State *L)
 {
-	struct task *task;
-	struct object *object = handle_check(L, 1, HANDLE_HEADERS, &task);
+	struct object *object = handle_check(L, 1, HANDLE_HEADERS);
+	struct task *task = state_of(L)->current;
 	struct slice name, value;
 
 	check_edit(L, object);
@@ -171,8 +194,8 @@ static int headers_set_call(lua_State *L)
 
 static int headers_append(lua_State *L)
 {
-	struct task *task;
-	struct object *object = handle_check(L, 1, HANDLE_HEADERS, &task);
+	struct object *object = handle_check(L, 1, HANDLE_HEADERS);
+	struct task *task = state_of(L)->current;
 	struct slice name, value;
 
 	check_edit(L, object);
@@ -184,8 +207,8 @@ static int headers_append(lua_State *L)
 
 static int headers_delete(lua_State *L)
 {
-	struct task *task;
-	struct object *object = handle_check(L, 1, HANDLE_HEADERS, &task);
+	struct object *object = handle_check(L, 1, HANDLE_HEADERS);
+	struct task *task = state_of(L)->current;
 	struct slice name;
 
 	check_edit(L, object);
@@ -260,8 +283,8 @@ static void push_values(lua_State *L, const struct task *task, const struct obje
 
 static int headers_get(lua_State *L)
 {
-	struct task *task;
-	struct object *object = handle_check(L, 1, HANDLE_HEADERS, &task);
+	struct object *object = handle_check(L, 1, HANDLE_HEADERS);
+	struct task *task = state_of(L)->current;
 	const char *fault;
 	struct slice name;
 
@@ -365,7 +388,7 @@ void headers_set(lua_State *L, struct task *task, struct object *object, struct 
 
 static void copy_edits(lua_State *L, int arg, struct task *task, struct object *object)
 {
-	struct object *from = handle_check(L, arg, HANDLE_HEADERS, NULL);
+	struct object *from = handle_check(L, arg, HANDLE_HEADERS);
 
 	check_read(L, from);
 	if (shows_request(from))

@@ -6,6 +6,8 @@
 #include "script/handle.h"
 #include "script/sandbox.h"
 
+#define COLUMN(fact) lua_upvalueindex(1 + (int)(fact))
+
 /* The incoming request as scripts see it, request.cf, request.args, and ctx. */
 
 static const struct request *request_of(const struct task *task)
@@ -115,7 +117,11 @@ int cf_index(lua_State *L, struct task *task, unsigned object, enum atom key)
 	}
 }
 
-/* Texts of one certificate are kept as Lua strings under its key; another one in its line takes them away. */
+/*
+ * Texts of one certificate are kept as Lua strings under its key; another one
+ * in its line takes them away. The tables of texts, one a fact that was ever
+ * read, are upvalues of the handles' __index, which alone comes here.
+ */
 static void find_line(lua_State *L, struct state *state, struct task *task)
 {
 	uint64_t key = facts_key(request_of(task));
@@ -125,13 +131,11 @@ static void find_line(lua_State *L, struct state *state, struct task *task)
 	if (state->fact_keys[line] == key)
 		return;
 	for (enum fact fact = 0; fact < FACT_COUNT; fact++) {
-		if (!state->fact_refs[fact])
+		if (!(state->fact_columns >> fact & 1))
 			continue;
-		lua_rawgeti(L, LUA_REGISTRYINDEX, state->fact_refs[fact]);
 		/* false: a nil would give the place back to the table. */
 		lua_pushboolean(L, false);
-		lua_rawseti(L, -2, (lua_Integer)line + 1);
-		lua_pop(L, 1);
+		lua_rawseti(L, COLUMN(fact), (lua_Integer)line + 1);
 	}
 	state->fact_keys[line] = key;
 }
@@ -139,32 +143,46 @@ static void find_line(lua_State *L, struct state *state, struct task *task)
 static void make_column(lua_State *L, struct state *state, enum fact fact)
 {
 	lua_createtable(L, FACT_LINES, 0);
-	state->fact_refs[fact] = luaL_ref(L, LUA_REGISTRYINDEX);
+	lua_replace(L, COLUMN(fact));
+	state->fact_columns |= UINT32_C(1) << fact;
+}
+
+static void push_new_fact(lua_State *L, const struct task *task, enum fact fact)
+{
+	if (fact_info(fact)->boolean)
+		lua_pushboolean(L, fact_true(request_of(task), fact));
+	else
+		push_slice(L, fact_text(request_of(task), fact));
+}
+
+/* The first read of a fact in a call, or of one certificate. */
+static int keep_fact(lua_State *L, struct task *task, enum fact fact)
+{
+	struct state *state = task->state;
+
+	if (fact_info(fact)->boolean || !request_of(task)->cert) {
+		push_new_fact(L, task, fact);
+		return 1;
+	}
+	if (!(state->fact_columns >> fact & 1))
+		make_column(L, state, fact);
+	if (!task->fact_line)
+		find_line(L, state, task);
+	if (lua_rawgeti(L, COLUMN(fact), task->fact_line) == LUA_TSTRING)
+		return 1;
+	push_new_fact(L, task, fact);
+	lua_pushvalue(L, -1);
+	lua_rawseti(L, COLUMN(fact), task->fact_line);
+	return 1;
 }
 
 static int push_fact(lua_State *L, struct task *task, enum fact fact)
 {
-	struct state *state = task->state;
-
-	if (fact_info(fact)->boolean) {
-		lua_pushboolean(L, fact_true(request_of(task), fact));
+	/* A call that has a line has a certificate; booleans have no column. */
+	if (task->fact_line && task->state->fact_columns >> fact & 1 &&
+	    lua_rawgeti(L, COLUMN(fact), task->fact_line) == LUA_TSTRING)
 		return 1;
-	}
-	if (!request_of(task)->cert) {
-		push_slice(L, fact_text(request_of(task), fact));
-		return 1;
-	}
-	if (!state->fact_refs[fact])
-		make_column(L, state, fact);
-	if (!task->fact_line)
-		find_line(L, state, task);
-	lua_rawgeti(L, LUA_REGISTRYINDEX, state->fact_refs[fact]);
-	if (lua_rawgeti(L, -1, task->fact_line) == LUA_TSTRING)
-		return 1;
-	push_slice(L, fact_text(request_of(task), fact));
-	lua_pushvalue(L, -1);
-	lua_rawseti(L, -4, task->fact_line);
-	return 1;
+	return keep_fact(L, task, fact);
 }
 
 static int unknown_property(lua_State *L)
@@ -196,7 +214,7 @@ int client_auth_pairs(lua_State *L, struct task *task)
 
 		lua_pushstring(L, fact_info(fact)->property);
 		lua_rawseti(L, list, 2 * (lua_Integer)fact + 1);
-		push_fact(L, task, fact);
+		push_new_fact(L, task, fact);
 		lua_rawseti(L, list, 2 * (lua_Integer)fact + 2);
 		lua_settop(L, list);
 	}
@@ -304,15 +322,15 @@ int args_pairs(lua_State *L, struct task *task)
 
 static int ctx_wait_until(lua_State *L)
 {
-	handle_check(L, 1, HANDLE_CTX, NULL);
+	handle_check(L, 1, HANDLE_CTX);
 	return luaL_error(L, "ctx:waitUntil has nothing to wait for: no call of a worker outlives its answer");
 }
 
 static int ctx_pass_through(lua_State *L)
 {
-	struct task *task;
+	struct task *task = state_of(L)->current;
 
-	handle_check(L, 1, HANDLE_CTX, &task);
+	handle_check(L, 1, HANDLE_CTX);
 	if (!task->state->worker->allow_pass_through)
 		return luaL_error(L, "ctx:passThroughOnException is not allowed; the configuration must say "
 				  "allow_pass_through = true for this worker");
@@ -337,17 +355,18 @@ int ctx_index(lua_State *L, struct task *task, unsigned object, enum atom key)
 static int request_new(lua_State *L)
 {
 	struct task *task = task_current(L, "Request.new");
-	struct object *from, *copy;
+	struct object *from = handle_object(L, 1, HANDLE_REQUEST), *copy;
 	unsigned number;
 
-	if (handle_kind(L, 1) != HANDLE_REQUEST)
+	if (!from && handle_kind(L, 1) != HANDLE_REQUEST)
 		return luaL_error(L, "Request.new takes the incoming request or a copy of it, not %s; real "
 				  "subrequests are not available", lua_isstring(L, 1) ? "a URL" :
 				  luaL_typename(L, 1));
-	if (!lua_isnoneornil(L, 2))
+	if (lua_gettop(L) > 1 && !lua_isnil(L, 2))
 		return luaL_error(L, "Request.new takes no second argument here: set headers on the copy, "
 				  "method and url cannot be changed");
-	from = handle_check(L, 1, HANDLE_REQUEST, NULL);
+	if (!from)
+		handle_refuse(L, 1, HANDLE_REQUEST);
 	copy = task_object(L, task, OBJECT_COPY, &number);
 	if (from->edits && object_take_edits(copy, from, task->call->req->arena))
 		task_no_memory(L);

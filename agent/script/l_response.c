@@ -175,17 +175,18 @@ int response_index(lua_State *L, struct task *task, unsigned number, enum atom k
 static int fetch(lua_State *L)
 {
 	struct task *task = task_current(L, "fetch");
-	struct object *request, *response;
+	struct object *request = handle_object(L, 1, HANDLE_REQUEST), *response;
 	unsigned number;
 
-	if (handle_kind(L, 1) != HANDLE_REQUEST)
+	if (!request && handle_kind(L, 1) != HANDLE_REQUEST)
 		return luaL_error(L, "fetch takes the incoming request or a copy of it, not %s; requests to "
 				  "other URLs are not available", lua_isstring(L, 1) ? "a URL" :
 				  luaL_typename(L, 1));
-	if (!lua_isnoneornil(L, 2))
+	if (lua_gettop(L) > 1 && !lua_isnil(L, 2))
 		return luaL_error(L, "fetch takes no second argument here: set headers on a copy, "
 				  "Request.new(request)");
-	request = handle_check(L, 1, HANDLE_REQUEST, NULL);
+	if (!request)
+		handle_refuse(L, 1, HANDLE_REQUEST);
 	if (task->asked_origin)
 		return luaL_error(L, "the request went on to the origin already; it goes there once");
 	response = task_object(L, task, OBJECT_ORIGIN, &number);

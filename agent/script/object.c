@@ -20,8 +20,10 @@ static void forget(struct object *object, struct slice name)
 
 	while (*at) {
 		if (slice_eq((*at)->name, name)) {
-			*at = (*at)->next;
 			object->edit_count--;
+			object->del_size -= (*at)->removes ? (*at)->head : 0;
+			object->set_size -= (*at)->adds ? (*at)->whole : 0;
+			*at = (*at)->next;
 		} else {
 			at = &(*at)->next;
 		}
@@ -31,30 +33,50 @@ static void forget(struct object *object, struct slice name)
 
 static size_t varstr_size(struct slice s)
 {
-	return varint_size(s.len) + s.len;
+	return (s.len < 240 ? 1 : varint_size(s.len)) + s.len;
+}
+
+/* SPOP's string: its length, its bytes. There is room for it. */
+static uint8_t *put_varstr(uint8_t *at, struct slice s)
+{
+	struct buf b;
+
+	if (s.len < 240) {
+		*at++ = (uint8_t)s.len;
+	} else {
+		b = buf_fixed(at, varint_size(s.len));
+		buf_varint(&b, s.len);
+		at += b.len;
+	}
+	if (s.len)
+		memcpy(at, s.ptr, s.len);
+	return at + s.len;
 }
 
 /* The pair is encoded once, behind its edit, where the value then stands too. */
-static enum err add(struct object *object, struct arena *arena, struct edit edit)
+static enum err add(struct object *object, struct arena *arena, const struct edit *edit)
 {
+	size_t head = varstr_size(edit->name);
+	size_t whole = head + (edit->adds ? varstr_size(edit->value) : 0);
 	struct edit *item;
-	struct buf b;
+	uint8_t *at;
 
 	if (object->edit_count == OBJECT_EDITS_MAX)
 		return ERR_LIMIT;
-	edit.head = varstr_size(edit.name);
-	edit.whole = edit.head + (edit.adds ? varstr_size(edit.value) : 0);
-	item = arena_take(arena, sizeof(*item) + edit.whole);
+	item = arena_take(arena, sizeof(*item) + whole);
 	if (!item)
 		return ERR_MEMORY;
-	b = buf_fixed(item + 1, edit.whole);
-	buf_varstr(&b, edit.name);
-	if (edit.adds) {
-		buf_varstr(&b, edit.value);
-		edit.value.ptr = b.ptr + edit.whole - edit.value.len;
-	}
-	*item = edit;
+	*item = *edit;
 	item->next = NULL;
+	item->head = head;
+	item->whole = whole;
+	at = put_varstr((uint8_t *)(item + 1), edit->name);
+	if (edit->adds) {
+		at = put_varstr(at, edit->value);
+		item->value.ptr = at - edit->value.len;
+		object->set_size += whole;
+	}
+	object->del_size += edit->removes ? head : 0;
 	*object->edits_tail = item;
 	object->edits_tail = &item->next;
 	object->edit_count++;
@@ -65,20 +87,20 @@ enum err object_set(struct object *object, struct arena *arena, struct slice nam
 		    struct slice value)
 {
 	forget(object, name);
-	return add(object, arena, (struct edit){ .name = name, .value = value,
-						 .removes = true, .adds = true });
+	return add(object, arena, &(struct edit){ .name = name, .value = value,
+						  .removes = true, .adds = true });
 }
 
 enum err object_append(struct object *object, struct arena *arena, struct slice name,
 		       struct slice value)
 {
-	return add(object, arena, (struct edit){ .name = name, .value = value, .adds = true });
+	return add(object, arena, &(struct edit){ .name = name, .value = value, .adds = true });
 }
 
 enum err object_delete(struct object *object, struct arena *arena, struct slice name)
 {
 	forget(object, name);
-	return add(object, arena, (struct edit){ .name = name, .removes = true });
+	return add(object, arena, &(struct edit){ .name = name, .removes = true });
 }
 
 enum err object_take_edits(struct object *object, const struct object *from, struct arena *arena)
@@ -86,7 +108,7 @@ enum err object_take_edits(struct object *object, const struct object *from, str
 	enum err err = ERR_OK;
 
 	for (const struct edit *edit = from->edits; edit && !err; edit = edit->next)
-		err = add(object, arena, *edit);
+		err = add(object, arena, edit);
 	return err;
 }
 
@@ -115,22 +137,17 @@ static uint8_t *copy(uint8_t *at, const struct edit *edit, size_t len)
 enum err object_blocks(const struct object *object, struct arena *arena, struct slice *del,
 		       struct slice *set)
 {
-	size_t del_size = 0, set_size = 0;
 	uint8_t *del_at, *set_at;
 
 	*del = *set = SLICE_EMPTY;
 	if (!object->edits)
 		return ERR_OK;
-	for (const struct edit *edit = object->edits; edit; edit = edit->next) {
-		del_size += edit->removes ? edit->head : 0;
-		set_size += edit->adds ? edit->whole : 0;
-	}
-	del_at = arena_take(arena, del_size + set_size);
+	del_at = arena_take(arena, object->del_size + object->set_size);
 	if (!del_at)
 		return ERR_MEMORY;
-	set_at = del_at + del_size;
-	*del = slice_of(del_at, del_size);
-	*set = slice_of(set_at, set_size);
+	set_at = del_at + object->del_size;
+	*del = slice_of(del_at, object->del_size);
+	*set = slice_of(set_at, object->set_size);
 	for (const struct edit *edit = object->edits; edit; edit = edit->next) {
 		if (edit->removes)
 			del_at = copy(del_at, edit, edit->head);

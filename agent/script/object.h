@@ -36,6 +36,7 @@ struct object {
 	struct object *request; /* of OBJECT_ORIGIN */
 	struct edit *edits, **edits_tail;
 	unsigned edit_count;
+	size_t del_size, set_size; /* of the blocks that the edits make */
 };
 
 /* Edits that one object may have. */

@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <lauxlib.h>
 
-#include "script/budget.h"
+#include "script/state.h"
 
 /* How deep items may nest, each a frame of C. */
 #define DEPTH_MAX 200

@@ -182,6 +182,7 @@ struct state *state_open(const struct config *config, const struct worker_conf *
 	state->memory_max = config->limits.worker_memory;
 	state->block_max = state->memory_max / BLOCK_PART;
 	state->ready_tail = &state->ready;
+	state->tag = TAG_NONE;
 	name_chunk(state);
 	state->L = lua_newstate(allocate, state);
 	if (!state->L) {
@@ -206,7 +207,7 @@ void state_close(struct state *state)
 		return;
 	if (state->L)
 		lua_close(state->L);
-	for (size_t i = 0; i < state->name_count; i++)
+	for (size_t i = 0; i < NAME_SLOTS; i++)
 		free((void *)(uintptr_t)state->names[i].name.ptr);
 	tasks_free(state);
 	free(state->dir);

@@ -26,12 +26,14 @@ struct task;
 #define PLACE_MAX 96
 #define FAULT_MAX 400
 #define CHUNK_NAME_MAX 59 /* what Lua shows of a name without cutting it */
+#define TAG_NONE UINT64_MAX
 #define NAME_CACHE 64
+#define NAME_SLOTS 128
 #define FACT_LINES 1024 /* certificates whose texts are kept as Lua strings */
 
 /* A header name that a script used: checked and lowered once. */
 struct header_name {
-	const char *key; /* address of the Lua string, which the registry holds */
+	const void *key; /* address of the Lua string, which the registry holds; NULL: a free place */
 	struct slice name;
 	const char *fault; /* why it may not be set; NULL: it may */
 };
@@ -44,15 +46,16 @@ struct state {
 	struct budget budget;
 	size_t memory, memory_max, block_max;
 	struct atoms atoms;
-	struct header_name names[NAME_CACHE];
+	struct header_name names[NAME_SLOTS]; /* a hash table by key */
 	size_t name_count;
 	uint64_t fact_keys[FACT_LINES];
-	int fact_refs[FACT_COUNT]; /* registry: each a table of texts by line; 0: not read yet */
+	uint32_t fact_columns; /* bit N: upvalue N of the handles' __index is a table of texts by line */
 	struct task **tasks; /* by slot */
 	unsigned task_count, task_room;
 	struct task *idle;
 	struct task *ready, **ready_tail; /* waiting for their next slice */
 	struct task *current; /* whose call runs now; NULL while the script is loaded */
+	uint64_t tag;	      /* of the handles of that call, else TAG_NONE */
 	uint64_t generation;
 	bool loading; /* the top level runs: require is there */
 	bool spent;   /* not to be used again */
@@ -72,6 +75,17 @@ struct state {
 static inline struct state *state_of(lua_State *L)
 {
 	return *(struct state **)lua_getextraspace(L);
+}
+
+/* Counts n steps of work that the hook cannot see. May raise. */
+static inline void budget_charge(lua_State *L, size_t n)
+{
+	struct budget *budget = &state_of(L)->budget;
+
+	if (n <= (uint64_t)budget->credit)
+		budget->credit -= (int64_t)n;
+	else
+		budget_overdrawn(L);
 }
 
 /* How long a script's top level may take, in nanoseconds of CPU. */

@@ -92,6 +92,7 @@ static bool begin(struct task *task, struct policy_call *call)
 		return false;
 	task->object_count = 1;
 	task->generation = ++task->state->generation;
+	task->tag = task->generation << 22 | (uint64_t)task->slot << 10;
 	task->call = call;
 	task->fact_line = 0;
 	task->asked_origin = task->passes_on_error = false;
@@ -137,8 +138,10 @@ static enum policy_state run(struct task *task, int argc)
 	int count = 0, status;
 
 	state->current = task;
+	state->tag = task->tag;
 	status = lua_resume(task->co, NULL, argc, &count);
 	state->current = NULL;
+	state->tag = TAG_NONE;
 	state->running = NULL;
 	if (status == LUA_YIELD) {
 		assert(state->slicing);

@@ -19,6 +19,7 @@ struct task {
 	lua_State *co; /* held by the registry */
 	unsigned slot;
 	uint64_t generation; /* 0: idle */
+	uint64_t tag;	     /* of its handles */
 	struct policy_call *call;
 	struct task *next; /* in the idle or the ready list */
 	struct budget saved; /* between two slices */
