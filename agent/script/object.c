@@ -19,7 +19,9 @@ static void forget(struct object *object, struct slice name)
 	struct edit **at = &object->edits;
 
 	while (*at) {
-		if (slice_eq((*at)->name, name)) {
+		/* Mostly the same text, at the same place. */
+		if ((*at)->name.len == name.len &&
+		    ((*at)->name.ptr == name.ptr || slice_eq((*at)->name, name))) {
 			object->edit_count--;
 			object->del_size -= (*at)->removes ? (*at)->head : 0;
 			object->set_size -= (*at)->adds ? (*at)->whole : 0;
@@ -36,28 +38,31 @@ static size_t varstr_size(struct slice s)
 	return (s.len < 240 ? 1 : varint_size(s.len)) + s.len;
 }
 
-/* SPOP's string: its length, its bytes. There is room for it. */
-static uint8_t *put_varstr(uint8_t *at, struct slice s)
+static __attribute__((noinline)) uint8_t *put_long(uint8_t *at, size_t len)
 {
-	struct buf b;
+	struct buf b = buf_fixed(at, varint_size(len));
 
-	if (s.len < 240) {
+	buf_varint(&b, len);
+	return at + b.len;
+}
+
+/* SPOP's string: its length, its bytes. There is room for it. */
+static inline uint8_t *put_varstr(uint8_t *at, struct slice s)
+{
+	if (s.len < 240)
 		*at++ = (uint8_t)s.len;
-	} else {
-		b = buf_fixed(at, varint_size(s.len));
-		buf_varint(&b, s.len);
-		at += b.len;
-	}
+	else
+		at = put_long(at, s.len);
 	if (s.len)
 		memcpy(at, s.ptr, s.len);
 	return at + s.len;
 }
 
 /* The pair is encoded once, behind its edit, where the value then stands too. */
-static enum err add(struct object *object, struct arena *arena, const struct edit *edit)
+static enum err add(struct object *object, struct arena *arena, struct slice name,
+		    struct slice value, bool removes, bool adds)
 {
-	size_t head = varstr_size(edit->name);
-	size_t whole = head + (edit->adds ? varstr_size(edit->value) : 0);
+	size_t head = varstr_size(name), whole = head + (adds ? varstr_size(value) : 0);
 	struct edit *item;
 	uint8_t *at;
 
@@ -66,17 +71,16 @@ static enum err add(struct object *object, struct arena *arena, const struct edi
 	item = arena_take(arena, sizeof(*item) + whole);
 	if (!item)
 		return ERR_MEMORY;
-	*item = *edit;
+	at = put_varstr((uint8_t *)(item + 1), name);
 	item->next = NULL;
+	item->name = name;
+	item->value = adds ? slice_of(put_varstr(at, value) - value.len, value.len) : SLICE_EMPTY;
+	item->removes = removes;
+	item->adds = adds;
 	item->head = head;
 	item->whole = whole;
-	at = put_varstr((uint8_t *)(item + 1), edit->name);
-	if (edit->adds) {
-		at = put_varstr(at, edit->value);
-		item->value.ptr = at - edit->value.len;
-		object->set_size += whole;
-	}
-	object->del_size += edit->removes ? head : 0;
+	object->del_size += removes ? head : 0;
+	object->set_size += adds ? whole : 0;
 	*object->edits_tail = item;
 	object->edits_tail = &item->next;
 	object->edit_count++;
@@ -87,20 +91,19 @@ enum err object_set(struct object *object, struct arena *arena, struct slice nam
 		    struct slice value)
 {
 	forget(object, name);
-	return add(object, arena, &(struct edit){ .name = name, .value = value,
-						  .removes = true, .adds = true });
+	return add(object, arena, name, value, true, true);
 }
 
 enum err object_append(struct object *object, struct arena *arena, struct slice name,
 		       struct slice value)
 {
-	return add(object, arena, &(struct edit){ .name = name, .value = value, .adds = true });
+	return add(object, arena, name, value, false, true);
 }
 
 enum err object_delete(struct object *object, struct arena *arena, struct slice name)
 {
 	forget(object, name);
-	return add(object, arena, &(struct edit){ .name = name, .removes = true });
+	return add(object, arena, name, SLICE_EMPTY, true, false);
 }
 
 enum err object_take_edits(struct object *object, const struct object *from, struct arena *arena)
@@ -108,7 +111,7 @@ enum err object_take_edits(struct object *object, const struct object *from, str
 	enum err err = ERR_OK;
 
 	for (const struct edit *edit = from->edits; edit && !err; edit = edit->next)
-		err = add(object, arena, edit);
+		err = add(object, arena, edit->name, edit->value, edit->removes, edit->adds);
 	return err;
 }
 
