@@ -267,6 +267,9 @@ static void slices(void **state)
 	expect("local c = coroutine.create(function() local d = coroutine.wrap(function() while true do end end) d() end)\n"
 	       "coroutine.resume(c)", REASON_POLICY_TIMEOUT, 500000);
 	expect("table.sort({ 2, 1 }, function() while true do end end)", REASON_POLICY_TIMEOUT, 500000);
+	expect("local t = setmetatable({}, { __index = function() while true do end end }) local x = t.x",
+	       REASON_POLICY_TIMEOUT, 500000);
+	expect("('x'):rep(10):gsub('x', function() while true do end end)", REASON_POLICY_TIMEOUT, 500000);
 	expect("table.sort({ 2, 1 }, function() coroutine.wrap(function() while true do end end)() end)",
 	       REASON_POLICY_TIMEOUT, 500000);
 	expect("for _ in coroutine.wrap(function() while true do coroutine.yield(1) end end) do end",
