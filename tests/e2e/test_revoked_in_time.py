@@ -6,13 +6,12 @@ The clock starts when the revocation is known: the file has been renamed, the li
 hundred trials of each kind on Debian's own HAProxy, a few on the other branches, where only the front differs.
 """
 import concurrent.futures
-import statistics
 import time
 
-from setting import (BRANCH, FOLDER, PROGRAM, Agent, Client, Haproxy, Tests, equal, fronts as shipped_fronts, main, make_pki, start_origin)
+from setting import (BRANCH, FOLDER, PROGRAM, Agent, Haproxy, Tests, equal, fronts as shipped_fronts, main, make_pki, start_origin)
 import revocable  # the path to it comes from setting
+from trials import Trial, host, report
 
-LIMIT = 2.0
 FULL = BRANCH == "2.6"
 LANES, ROUNDS = (10, 10) if FULL else (3, 1)
 TRIALS = 100 if FULL else 5
@@ -22,10 +21,6 @@ ONCE = "haproxy-connection.cfg"
 tests = Tests()
 pki = make_pki()
 origin = start_origin()
-
-
-def host(name):
-    return f"{name}.example.com"
 
 
 def make(name, count):
@@ -65,60 +60,6 @@ nginx.start()
 agent = Agent(FOLDER / "agent", settings()).start()
 fronts = {name: Haproxy(PROGRAM, FOLDER / name, name, pki, f"127.0.0.1:{agent.port}", origin.port).start() for name in shipped_fronts()}
 asking = [front for name, front in fronts.items() if name != ONCE]
-
-
-class Trial:
-    """One certificate that passes, with a connection that stays open and a session to resume."""
-
-    def __init__(self, front, ca, number):
-        version = "1.2" if number % 2 else "1.3"
-        self.name = f"{ca.folder.name} {number}, TLS {version}"
-        self.kept = Client(front.port, host(ca.folder.name), ca.pems[f"c{number}"], tls=version)
-        self.forms = {"kept": self.ask_kept, "resumed": self.ask_resumed, "fresh": self.ask_fresh}
-        self.took = {}
-        equal(self.kept.request().status, 200, self.name)
-
-    def ask_kept(self):
-        return self.kept.request()
-
-    def ask_resumed(self):
-        with self.kept.sibling() as client:
-            answer = client.connect(resume=True).request()
-            equal(client.resumed, True, f"{self.name}: resumed")
-            return answer
-
-    def ask_fresh(self):
-        with self.kept.sibling() as client:
-            answer = client.connect().request()
-            equal(client.resumed, False, f"{self.name}: a new session")
-            return answer
-
-    def ask_all(self, known):
-        """Asks in each form that is not denied yet; known: when the revocation was (monotonic). True when all are."""
-        for form, ask in self.forms.items():
-            if form in self.took:
-                continue
-            answer = ask()
-            took = time.monotonic() - known
-            if answer.status == 200:
-                if took > LIMIT:
-                    raise AssertionError(f"{self.name}: {form} passes {took:.3f} s after the revocation was known\n{agent.output()[-2000:]}")
-                continue
-            equal((answer.status, answer.reason), (403, "certificate_revoked"), f"{self.name}: {form}")
-            self.took[form] = max(took, 0)
-        return len(self.took) == len(self.forms)
-
-    def measure(self, known):
-        while not self.ask_all(known):
-            time.sleep(0.005)
-        self.kept.close()
-
-
-def report(what, trials):
-    for form in ("kept", "resumed", "fresh"):
-        took = sorted(trial.took[form] * 1000 for trial in trials)
-        print(f"# {what}, {form}: {len(took)} trials, median {statistics.median(took):.0f} ms, slowest {took[-1]:.0f} ms", flush=True)
-        assert took[-1] <= LIMIT * 1000, f"{what}, {form}: {took[-1]:.0f} ms"
 
 
 def run_lane(ca):
