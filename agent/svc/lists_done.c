@@ -20,11 +20,25 @@ static bool is_url(const struct source *source)
 	return source->kind == SOURCE_URL || source->kind == SOURCE_POINT;
 }
 
+static void try_after(struct source *source, int64_t ns)
+{
+	source->next_try = clock_mono_ns() + ns;
+	loop_timer_set(source->timer, ns);
+}
+
+/* A reload reads again what there is; when the next one is looked for has been planned before, and stays. */
+static void keep_plan(struct source *source)
+{
+	int64_t left = source->next_try - clock_mono_ns();
+
+	loop_timer_set(source->timer, left > 0 ? left : 0);
+}
+
 static void pause_for(struct source *source, unsigned failed)
 {
 	int64_t seconds = failed < 7 ? INT64_C(1) << (failed - 1) : PAUSE_MAX;
 
-	loop_timer_set(source->timer, (seconds > PAUSE_MAX ? PAUSE_MAX : seconds) * SECOND);
+	try_after(source, (seconds > PAUSE_MAX ? PAUSE_MAX : seconds) * SECOND);
 }
 
 /* 70 to 90 % of the list's life; a list that stays past that is asked for more and more seldom. */
@@ -44,7 +58,7 @@ static void plan_refresh(struct revoker *revoker, struct source *source, bool un
 		wait = 1.0;
 	if (wait > REFRESH_MAX)
 		wait = REFRESH_MAX * (0.9 + 0.1 * revoker_share(revoker));
-	loop_timer_set(source->timer, (int64_t)(wait * (double)SECOND));
+	try_after(source, (int64_t)(wait * (double)SECOND));
 }
 
 /* Says in the next state what is known of the source; lists NULL: those that it said before. */
@@ -239,7 +253,7 @@ static void done_copy(struct revoker *revoker, struct source *source, struct lis
 	if (!was_rebuilt || job->err)
 		source->again = true;
 	else
-		plan_refresh(revoker, source, true);
+		keep_plan(source);
 }
 
 static void done_new(struct revoker *revoker, struct source *source, struct list_job *job)

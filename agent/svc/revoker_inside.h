@@ -64,6 +64,7 @@ struct source {
 	bool is_due, again, is_wanted, is_awaited, is_learned;
 	bool copy_tried, rebuild, put;
 	unsigned failed; /* in a row */
+	int64_t next_try; /* when the timer is to go off; ns of the clock that never jumps */
 	char *etag, *last_modified;
 	uint64_t hash[2];
 	struct list_mark *marks;

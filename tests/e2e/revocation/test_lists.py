@@ -43,6 +43,23 @@ def a_watched_deny_file_needs_no_reload():
 
 
 @tests
+def reloads_do_not_put_off_a_refresh():
+    ca = revocable.Ca(FOLDER / "reload-ca")
+    cert = ca.issue("one")
+    with revocable.Nginx(FOLDER / "reload-nginx").start() as nginx:
+        ca.publish(nginx.root / "r.crl", seconds=600, age=6000)
+        with Setting("reload", settings(ca, crl=[nginx.url("r.crl")])) as this:
+            this.wait_reason(cert, "allowed", 5)
+            ca.revoke("one")
+            ca.publish(nginx.root / "r.crl", seconds=600, age=6000)
+            end = time.monotonic() + 12
+            while this.reason(cert) == "allowed":
+                assert time.monotonic() < end, this.lists()
+                equal(this.agent.command("reload")[0], 0)
+                time.sleep(0.2)
+
+
+@tests
 def a_distribution_point_is_followed():
     ca = revocable.Ca(FOLDER / "point-ca")
     with revocable.Nginx(FOLDER / "point-nginx").start() as nginx:
