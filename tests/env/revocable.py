@@ -130,17 +130,18 @@ class Ca:
 
 class Responder(Process):
     """`openssl ocsp` with a responder's certificate, which it reads its CA's database for. Answers hold for `minutes`; signer: another CA,
-    whose responder's certificate signs; index: another database; clock: seconds by which its clock differs."""
+    whose responder's certificate signs; section: what that certificate is made as; index: another database; clock: seconds by which its
+    clock differs."""
 
-    def __init__(self, ca, minutes=1, signer=None, index=None, clock=0):
+    def __init__(self, ca, minutes=1, signer=None, section="responder", index=None, clock=0):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
-        signer = signer or ca
-        if not (signer.folder / "responder.pem").exists():
-            signer.issue("responder", section="responder")
+        base = (signer or ca).folder / f"signs-as-{section}"
+        if not base.with_suffix(".pem").exists():
+            (signer or ca).issue(base.name, section=section)
         args = ["faketime", "-f", f"{clock:+d}"] if clock else []
         args += ["openssl", "ocsp", "-index", index or ca.folder / "index.txt", "-port", self.port, "-CA", ca.cert,
-                 "-rsigner", signer.folder / "responder.pem", "-rkey", signer.folder / "responder.key", "-ignore_err", "-nmin", minutes]
+                 "-rsigner", f"{base}.pem", "-rkey", f"{base}.key", "-ignore_err", "-nmin", minutes]
         super().__init__(args, ca.folder / f"responder-{self.port}.log")
 
     def start(self):
@@ -150,16 +151,20 @@ class Responder(Process):
 
 
 class Nginx(Process):
-    """Serves a folder; what comes under /ocsp goes on to a responder."""
+    """Serves a folder; what comes under /ocsp goes on to a responder, and what comes to get_only, where nothing but GET is taken."""
 
     def __init__(self, folder, responder_port=None):
         folder = pathlib.Path(folder)
         self.root = folder / "root"
         self.root.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
+        self.port, getting = free_port(), free_port()
+        self.get_only = f"http://127.0.0.1:{getting}/"
         self.access = folder / "access.log"
         config = folder / "nginx.conf"
         ocsp = f"location /ocsp {{ proxy_pass http://127.0.0.1:{responder_port}/; }}" if responder_port else ""
+        # As it came: a decoded path would be another question.
+        only = (f"server {{ listen 127.0.0.1:{getting}; merge_slashes off; location / {{ limit_except GET {{ deny all; }} "
+                f"proxy_pass http://127.0.0.1:{responder_port}; }} }}") if responder_port else ""
         temps = "".join(f"{name}_temp_path {folder}/tmp-{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         config.write_text(f"""daemon off;
 user root;
@@ -171,6 +176,7 @@ http {{
 log_format timed '$msec $request_method $uri $status';
 access_log {self.access} timed;
 server {{ listen 127.0.0.1:{self.port}; root {self.root}; {ocsp} }}
+{only}
 }}
 """)
         super().__init__(["nginx", "-c", config, "-e", folder / "error.log"], folder / "nginx.log")
