@@ -83,10 +83,14 @@ struct crl_cursor {
  */
 bool crl_next(const struct crl *crl, struct crl_cursor *cursor, struct crl_entry *out);
 
+/* True when a list with such a signature is not taken, whoever made it: SHA-1 or weaker, or unknown. */
+bool crl_is_weak(const struct crl *crl);
+
 /*
  * Whether issuer's key made the signature, its name is the list's issuer, its
  * key identifier the list's AKI where both stand, and its key usage, where it
- * has one, lets it sign lists (RFC 5280 6.3.3 f, g). ERR_CRYPTO when not.
+ * has one, lets it sign lists (RFC 5280 6.3.3 f, g). ERR_CRYPTO when not, or when the signature or the key is too
+ * weak.
  */
 enum err crl_verify(const struct crl *crl, struct x509_st *issuer) MUST_USE;
 

@@ -8,6 +8,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "pki/verify.h"
 #include "pki/x509.h"
 
 /* Signatures whose digest follows from the algorithm alone; the list is hashed where it lies. */
@@ -53,8 +54,6 @@ static bool verify_signature(EVP_PKEY *key, X509_ALGOR *algorithm, const struct 
 	X509_ALGOR_get0(&oid, NULL, NULL, algorithm);
 	if (!OBJ_find_sigid_algs(OBJ_obj2nid(oid), &digest, &pkey))
 		return false;
-	if (digest == NID_md5 || digest == NID_md4 || digest == NID_md2)
-		return false;
 	if (digest != NID_undef)
 		return EVP_PKEY_is_a(key, OBJ_nid2sn(pkey)) &&
 		       verify_digest(key, EVP_get_digestbynid(digest), crl->tbs, crl->signature);
@@ -77,17 +76,33 @@ static bool may_sign(const struct crl *crl, X509 *issuer)
 	return key.len == 0 || crl->authority_key.len == 0 || slice_eq(key, crl->authority_key);
 }
 
-enum err crl_verify(const struct crl *crl, struct x509_st *issuer)
+static X509_ALGOR *algorithm_of(const struct crl *crl)
 {
 	const unsigned char *at = crl->algorithm.ptr;
+
+	return d2i_X509_ALGOR(NULL, &at, (long)crl->algorithm.len);
+}
+
+bool crl_is_weak(const struct crl *crl)
+{
+	X509_ALGOR *algorithm = algorithm_of(crl);
+	bool weak = !algorithm || x509_is_weak(algorithm);
+
+	X509_ALGOR_free(algorithm);
+	ERR_clear_error();
+	return weak;
+}
+
+enum err crl_verify(const struct crl *crl, struct x509_st *issuer)
+{
 	EVP_PKEY *key = X509_get0_pubkey(issuer);
 	X509_ALGOR *algorithm;
 	bool good;
 
-	if (!key || !may_sign(crl, issuer))
+	if (!key || !may_sign(crl, issuer) || EVP_PKEY_get_security_bits(key) < VERIFY_SECURITY_BITS)
 		return ERR_CRYPTO;
-	algorithm = d2i_X509_ALGOR(NULL, &at, (long)crl->algorithm.len);
-	good = algorithm && verify_signature(key, algorithm, crl);
+	algorithm = algorithm_of(crl);
+	good = algorithm && !x509_is_weak(algorithm) && verify_signature(key, algorithm, crl);
 	X509_ALGOR_free(algorithm);
 	ERR_clear_error();
 	return good ? ERR_OK : ERR_CRYPTO;

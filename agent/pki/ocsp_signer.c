@@ -10,12 +10,12 @@
 /* Certificates of a response that are looked at. */
 #define CERTS_MAX 8
 
-static bool is_weak(int nid)
+static bool has_weak_signature(const X509 *x509)
 {
-	int digest = NID_undef, key = NID_undef;
+	const X509_ALGOR *algorithm;
 
-	return !OBJ_find_sigid_algs(nid, &digest, &key) || digest == NID_md5 || digest == NID_md4 ||
-	       digest == NID_md2 || digest == NID_sha1;
+	X509_get0_signature(NULL, &algorithm, x509);
+	return x509_is_weak(algorithm);
 }
 
 /* RFC 6960 4.2.2.3: the responder names itself by its name or by the SHA-1 of its key. */
@@ -42,10 +42,8 @@ static bool has_signed(OCSP_BASICRESP *basic, X509 *candidate)
 {
 	const X509_ALGOR *algorithm = OCSP_resp_get0_tbs_sigalg(basic);
 	EVP_PKEY *key = X509_get0_pubkey(candidate);
-	const ASN1_OBJECT *oid;
 
-	X509_ALGOR_get0(&oid, NULL, NULL, algorithm);
-	if (!key || is_weak(OBJ_obj2nid(oid)) || EVP_PKEY_get_security_bits(key) < VERIFY_SECURITY_BITS)
+	if (!key || EVP_PKEY_get_security_bits(key) < VERIFY_SECURITY_BITS)
 		return false;
 	return ASN1_item_verify(ASN1_ITEM_rptr(OCSP_RESPDATA), algorithm,
 				OCSP_resp_get0_signature(basic), OCSP_resp_get0_respdata(basic),
@@ -68,8 +66,11 @@ static bool is_delegate(X509 *candidate, X509 *issuer, int64_t now, const char *
 		*why = "its signer's certificate is not valid now";
 		return false;
 	}
-	if (is_weak(X509_get_signature_nid(candidate)) ||
-	    X509_check_issued(issuer, candidate) != X509_V_OK ||
+	if (has_weak_signature(candidate)) {
+		*why = "its signer's certificate is signed with SHA-1 or weaker";
+		return false;
+	}
+	if (X509_check_issued(issuer, candidate) != X509_V_OK ||
 	    X509_verify(candidate, X509_get0_pubkey(issuer)) != 1) {
 		*why = "its signer was not certified by the certificate's own issuer";
 		return false;
@@ -97,6 +98,10 @@ enum err ocsp_check_signer(OCSP_BASICRESP *basic, X509 *issuer, int64_t now,
 	const STACK_OF(X509) *certs = OCSP_resp_get0_certs(basic);
 	int count = certs ? sk_X509_num(certs) : 0;
 
+	if (x509_is_weak(OCSP_resp_get0_tbs_sigalg(basic))) {
+		*why = "it is signed with SHA-1 or weaker, which is not accepted";
+		return ERR_CRYPTO;
+	}
 	*why = "its signer is neither the certificate's issuer nor in the answer";
 	if (is_named(basic, issuer)) {
 		*why = "its signature is wrong";

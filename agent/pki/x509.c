@@ -5,6 +5,7 @@
 
 #include <openssl/asn1.h>
 #include <openssl/evp.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
@@ -57,6 +58,41 @@ uint32_t x509_name_hash(const struct X509_name_st *name)
 	unsigned long hash = X509_NAME_hash_ex(name, NULL, NULL, &ok);
 
 	return ok ? (uint32_t)hash : 0;
+}
+
+static bool is_weak_digest(int nid)
+{
+	return nid == NID_sha1 || nid == NID_md5 || nid == NID_md4 || nid == NID_md2 || nid == NID_md5_sha1;
+}
+
+/* RSASSA-PSS names its digest in the parameters; left out, it is SHA-1 (RFC 4055 3.1). */
+static bool is_weak_pss(const X509_ALGOR *algorithm)
+{
+	RSA_PSS_PARAMS *pss = NULL;
+	const ASN1_OBJECT *oid = NULL;
+	bool weak = true;
+
+	if (algorithm->parameter)
+		pss = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(RSA_PSS_PARAMS), algorithm->parameter);
+	if (pss && pss->hashAlgorithm) {
+		X509_ALGOR_get0(&oid, NULL, NULL, pss->hashAlgorithm);
+		weak = is_weak_digest(OBJ_obj2nid(oid));
+	}
+	RSA_PSS_PARAMS_free(pss);
+	return weak;
+}
+
+bool x509_is_weak(const struct X509_algor_st *algorithm)
+{
+	const ASN1_OBJECT *oid;
+	int digest = NID_undef, key = NID_undef;
+
+	X509_ALGOR_get0(&oid, NULL, NULL, algorithm);
+	if (!OBJ_find_sigid_algs(OBJ_obj2nid(oid), &digest, &key))
+		return true;
+	if (digest != NID_undef)
+		return is_weak_digest(digest);
+	return key == NID_rsassaPss ? is_weak_pss(algorithm) : key != NID_ED25519 && key != NID_ED448;
 }
 
 static struct slice octets_of(const ASN1_STRING *string)

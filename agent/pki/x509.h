@@ -48,6 +48,13 @@ enum err x509_dates(const struct x509_st *x509, int64_t *not_before, int64_t *no
 bool x509_spki_sha256(const struct x509_st *x509, uint8_t *out);
 bool x509_issuer_key(const struct x509_st *x509, uint8_t *out);
 
+/*
+ * True when signatures of that kind are not taken: their digest is SHA-1 or an MD, or nobody knows what it is. It is the
+ * same line for chains (security level 2), lists and OCSP answers.
+ */
+struct X509_algor_st;
+bool x509_is_weak(const struct X509_algor_st *algorithm);
+
 /* A string of the certificate as UTF-8 without control characters, appended; false, and
  * nothing appended, when it is not such a text. */
 bool x509_string(struct buf *b, const struct asn1_string_st *string);

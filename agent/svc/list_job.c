@@ -254,6 +254,8 @@ static void take_list(struct list_job *job, struct slice der)
 		crl.next_update = crl.this_update;
 	if (err) {
 		fault(job, err, parse_text(err));
+	} else if (crl_is_weak(&crl)) {
+		fault(job, ERR_CRYPTO, "the list is signed with SHA-1 or weaker, which is not accepted");
 	} else if (is_too_early(job, &crl)) {
 		fault(job, ERR_RANGE, LIST_AHEAD);
 	} else if (trust_issuers(job->trust, crl.issuer, job->now, try_issuer, &vouching)) {

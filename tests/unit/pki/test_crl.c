@@ -235,18 +235,32 @@ static void test_key_types(void **state)
 	}
 }
 
-static void test_md5_is_refused(void **state)
+static void check_strength(enum certs_key_type key, const char *digest, bool weak, enum err want)
 {
-	struct certs *ca = certs_make(&(struct certs_spec){ .subject = "/CN=Old", .ca = true,
-							    .key = CERTS_RSA });
-	struct slice der = crls_make(&(struct crls_spec){ .issuer = ca, .digest = "MD5" });
+	struct certs *ca = certs_make(&(struct certs_spec){ .subject = "/CN=Old", .ca = true, .key = key });
+	struct slice der = crls_make(&(struct crls_spec){ .issuer = ca, .digest = digest });
 	struct crl crl;
 
-	(void)state;
 	assert_int_equal(crl_parse(der, &crl), ERR_OK);
-	assert_int_equal(crl_verify(&crl, ca->x509), ERR_CRYPTO);
+	assert_int_equal(crl_is_weak(&crl), weak);
+	assert_int_equal(crl_verify(&crl, ca->x509), want);
 	release(der);
 	certs_free(ca);
+}
+
+/* What chains and OCSP answers must not be signed with, lists must not be either. */
+static void test_weak_signatures(void **state)
+{
+	(void)state;
+	check_strength(CERTS_RSA, "MD5", true, ERR_CRYPTO);
+	check_strength(CERTS_RSA, "SHA1", true, ERR_CRYPTO);
+	check_strength(CERTS_EC, "SHA1", true, ERR_CRYPTO);
+	check_strength(CERTS_RSA_PSS, "SHA1", true, ERR_CRYPTO);
+	check_strength(CERTS_RSA_1024, "SHA256", false, ERR_CRYPTO);
+	check_strength(CERTS_RSA, "SHA224", false, ERR_OK);
+	check_strength(CERTS_RSA_PSS, "SHA384", false, ERR_OK);
+	check_strength(CERTS_EC, "SHA512", false, ERR_OK);
+	check_strength(CERTS_ED25519, NULL, false, ERR_OK);
 }
 
 int main(void)
@@ -262,7 +276,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_signature),
 		cmocka_unit_test(test_issuer_may_not_sign_lists),
 		cmocka_unit_test(test_key_types),
-		cmocka_unit_test(test_md5_is_refused),
+		cmocka_unit_test(test_weak_signatures),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

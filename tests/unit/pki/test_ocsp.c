@@ -42,6 +42,8 @@ static struct ocsp_question question(bool with_nonce)
 				       .nonce = slice_of(nonce, with_nonce ? sizeof(nonce) : 0) };
 }
 
+static const char *last_why; /* of the last answer that was read */
+
 static enum err read_at(const struct ocsps_spec *spec, bool with_nonce, int64_t now,
 			struct ocsp_answer *out)
 {
@@ -51,6 +53,7 @@ static enum err read_at(const struct ocsps_spec *spec, bool with_nonce, int64_t 
 	enum err err = ocsp_read(der, &asked, now, out, &why);
 
 	assert_non_null(why);
+	last_why = why;
 	assert_true(err == ERR_OK || *why);
 	if (err && err != ERR_TIMEOUT)
 		assert_int_equal(out->status, OCSP_STATUS_UNKNOWN);
@@ -165,6 +168,9 @@ static void refuses_signers_out_of_date(void **state)
 		.extensions = usual, .key = CERTS_RSA_1024 });
 	struct certs *sha1 = certs_make(&(struct certs_spec){ .subject = "/CN=Sha1", .issuer = ca,
 		.extensions = usual, .digest = "SHA1" });
+	struct certs *pss = certs_make(&(struct certs_spec){ .subject = "/CN=Pss", .issuer = ca,
+		.extensions = usual, .key = CERTS_RSA_PSS });
+	struct ocsp_answer out;
 
 	(void)state;
 	assert_refused((struct ocsps_spec){ .responder = old }, ERR_CRYPTO);
@@ -172,6 +178,13 @@ static void refuses_signers_out_of_date(void **state)
 	assert_refused((struct ocsps_spec){ .responder = weak }, ERR_CRYPTO);
 	assert_refused((struct ocsps_spec){ .responder = sha1 }, ERR_CRYPTO);
 	assert_refused((struct ocsps_spec){ .signature = "SHA1" }, ERR_CRYPTO);
+	assert_non_null(strstr(last_why, "SHA-1"));
+	assert_refused((struct ocsps_spec){ .signature = "SHA1", .responder = pss }, ERR_CRYPTO);
+	assert_non_null(strstr(last_why, "SHA-1"));
+	assert_refused((struct ocsps_spec){ .responder = sha1 }, ERR_CRYPTO);
+	assert_non_null(strstr(last_why, "its signer's certificate is signed with SHA-1"));
+	assert_int_equal(read_spec((struct ocsps_spec){ .signature = "SHA384", .responder = pss }, &out), ERR_OK);
+	certs_free(pss);
 	certs_free(old);
 	certs_free(early);
 	certs_free(weak);
