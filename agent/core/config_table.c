@@ -115,7 +115,8 @@ const struct directive config_directives[] = {
 	{ .path = "authorities[].revocation.crl", .type = DIRECTIVE_LIST, .read = config_read_crls,
 	  .example = "{ \"crl/partners.crl\", \"https://pki.example.com/partners.crl\" }",
 	  .doc = "Revocation lists, PEM or DER: files, which are watched (replace them by a rename), and "
-		 "http or https URLs, which are fetched again before they end." },
+		 "http or https URLs, which are fetched again before they end. At most 64 MB each, decoded; "
+		 "signed with SHA-256 or stronger." },
 	{ .path = "authorities[].revocation.distribution_points", .type = DIRECTIVE_BOOL,
 	  .fallback = "false", .offset = AUTHORITY(revocation.points),
 	  .doc = "Also fetch the lists that certificates name which chain to this authority. The first "
@@ -123,7 +124,8 @@ const struct directive config_directives[] = {
 	{ .path = "authorities[].revocation.ocsp", .type = DIRECTIVE_BOOL, .fallback = "false",
 	  .offset = AUTHORITY(revocation.ocsp),
 	  .doc = "Ask the responder that a certificate names, when no list has an answer. The first "
-		 "request waits for it." },
+		 "request waits for it; while a certificate is in use, its next answer comes before the last "
+		 "one ends. By POST with a nonce; where a responder does not take that, by GET without one." },
 	{ .path = "authorities[].revocation.deny", .type = DIRECTIVE_LIST, .read = config_read_deny,
 	  .example = "{ \"936EACBE07F201DF\", \"dec:10629346\", \"file:lists/denied.txt\" }",
 	  .doc = "Certificates that are revoked: a serial in hex (colons, any case, leading zeros are "

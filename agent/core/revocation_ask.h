@@ -52,9 +52,12 @@ struct ocsp_record {
 	int64_t until;	    /* the answer holds up to and including this second */
 	int64_t revoked_at; /* only when revoked */
 	unsigned reason;    /* only when revoked */
-	/* From this second on whoever uses the record looks again, so that what is in use is
-	 * refreshed before it ends; at most until. */
-	int64_t look_again;
+	/*
+	 * Whoever uses the record looks again at these seconds: from used_from on, which tells that the certificate
+	 * is in use, so that the next answer comes before this one ends; and from look_again on, when that is due.
+	 * used_from <= look_again <= until.
+	 */
+	int64_t used_from, look_again;
 };
 
 struct revocation_ops {

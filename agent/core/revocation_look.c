@@ -246,6 +246,14 @@ static bool ask_for_lists(struct looking *looking)
 	return asked;
 }
 
+/* Until when the record is used without another look. */
+static int64_t next_look(const struct ocsp_record *record, int64_t now)
+{
+	if (now < record->used_from)
+		return record->used_from;
+	return now < record->look_again ? record->look_again : now + 1;
+}
+
 /* True when a responder has said something that decides. */
 static bool look_at_ocsp(struct looking *looking, bool *stale)
 {
@@ -264,7 +272,7 @@ static bool look_at_ocsp(struct looking *looking, bool *stale)
 	if (known && record.revoked && !is_ahead(looking, record.revoked_at, record.this_update)) {
 		say(looking, REVOCATION_REVOKED, REVOCATION_BY_OCSP, record.this_update, record.next_update);
 		looking->answer.reason = record.reason;
-		hold(looking, record.look_again > view->now ? record.look_again : view->now + 1);
+		hold(looking, next_look(&record, view->now));
 		return true;
 	}
 	if (!known || record.this_update > view->now + SKEW_S) {
@@ -281,7 +289,7 @@ static bool look_at_ocsp(struct looking *looking, bool *stale)
 		return false;
 	}
 	say(looking, REVOCATION_GOOD, REVOCATION_BY_OCSP, record.this_update, record.next_update);
-	hold(looking, record.look_again > view->now ? record.look_again : view->now + 1);
+	hold(looking, next_look(&record, view->now));
 	if (record.until < INT64_MAX)
 		hold(looking, record.until + 1);
 	return true;

@@ -17,7 +17,7 @@
 struct entry {
 	UT_hash_handle hh;
 	struct ocsp_key key;
-	bool answered, refreshing;
+	bool answered, refreshing, used;
 	struct ocsp_record record;
 	int64_t vain_until, refresh_from;
 	unsigned failed;
@@ -70,6 +70,11 @@ struct ocsp_key ocsp_key_of(const struct revocation_question *question)
 	key.octets[52] = (uint8_t)question->serial_len;
 	memcpy(key.octets + 56, &authority, sizeof(authority));
 	return key;
+}
+
+struct slice ocsp_key_serial(const struct ocsp_key *key)
+{
+	return slice_of(key->octets + 32, key->octets[52]);
 }
 
 static struct shard *shard_of(struct ocsp_cache *cache, const struct ocsp_key *key)
@@ -126,6 +131,14 @@ static bool is_refresh_due(struct entry *entry, int64_t now)
 	return true;
 }
 
+static void tell(const struct entry *entry, int64_t now, struct ocsp_seen *out)
+{
+	out->answered = entry->answered;
+	out->record = entry->record;
+	out->vain_until = vain_until(entry, now);
+	out->used = entry->used;
+}
+
 bool ocsp_cache_look(struct ocsp_cache *cache, const struct ocsp_key *key, int64_t now,
 		     struct ocsp_seen *out)
 {
@@ -136,11 +149,25 @@ bool ocsp_cache_look(struct ocsp_cache *cache, const struct ocsp_key *key, int64
 	pthread_mutex_lock(&shard->lock);
 	entry = find(shard, key);
 	if (entry) {
-		out->answered = entry->answered;
-		out->record = entry->record;
-		out->vain_until = vain_until(entry, now);
+		entry->used |= entry->answered && now >= entry->record.used_from;
+		tell(entry, now, out);
 		out->refresh = is_refresh_due(entry, now);
 	}
+	pthread_mutex_unlock(&shard->lock);
+	return entry != NULL;
+}
+
+bool ocsp_cache_peek(struct ocsp_cache *cache, const struct ocsp_key *key, int64_t now,
+		     struct ocsp_seen *out)
+{
+	struct shard *shard = shard_of(cache, key);
+	struct entry *entry;
+
+	*out = (struct ocsp_seen){ 0 };
+	pthread_mutex_lock(&shard->lock);
+	entry = find(shard, key);
+	if (entry)
+		tell(entry, now, out);
 	pthread_mutex_unlock(&shard->lock);
 	return entry != NULL;
 }
@@ -156,7 +183,7 @@ bool ocsp_cache_put(struct ocsp_cache *cache, const struct ocsp_key *key, const 
 	differs = entry->answered && entry->record.revoked != record->revoked;
 	entry->answered = true;
 	entry->record = *record;
-	entry->refreshing = false;
+	entry->refreshing = entry->used = false;
 	entry->failed = 0;
 	entry->vain_until = 0;
 	pthread_mutex_unlock(&shard->lock);

@@ -387,6 +387,7 @@ static bool open_parts(struct revoker *revoker, const char *state)
 	revoker->ocsp_http = http_client_new(revoker->loop, &ocsp);
 	revoker->publish_timer = loop_timer_new(revoker->loop, on_publish, revoker);
 	revoker->ack_timer = loop_timer_new(revoker->loop, on_ack_due, revoker);
+	revoker->ocsp_timer = loop_timer_new(revoker->loop, ocsp_watch_due, revoker);
 	revoker->former_timer = loop_timer_new(revoker->loop, on_former, revoker);
 	revoker->cache = ocsp_cache_new(OCSP_MAX);
 	revoker->state = revocation_new();
@@ -404,6 +405,7 @@ static void close_parts(struct revoker *revoker)
 
 	revoker->ending = true;
 	ocsp_close(revoker);
+	ocsp_watch_close(revoker);
 	HASH_ITER(hh, revoker->authorities, authority, next)
 		authority_free(revoker, authority);
 	mailbox_free(revoker->worker_box);
@@ -416,6 +418,7 @@ static void close_parts(struct revoker *revoker)
 	loop_timer_free(revoker->publish_timer);
 	loop_timer_free(revoker->ack_timer);
 	loop_timer_free(revoker->former_timer);
+	loop_timer_free(revoker->ocsp_timer);
 	loop_free(revoker->worker_loop);
 	loop_free(revoker->loop);
 	ocsp_cache_free(revoker->cache);

@@ -10,6 +10,7 @@
 #include <uthash.h>
 
 #include "io/mailbox.h"
+#include "pki/points.h"
 #include "svc/http_get.h"
 #include "svc/list_job.h"
 #include "svc/ocsp_cache.h"
@@ -95,6 +96,19 @@ struct authority {
 
 struct ocsp_flight;
 struct ocsp_responder;
+struct ocsp_watch;
+
+/* Whom to ask about certificates of one issuer that name the same responders. Shared, counted. */
+struct ocsp_target {
+	UT_hash_handle hh;
+	unsigned refs;
+	char *authority;
+	char *urls[POINTS_URI_MAX];
+	size_t url_count;
+	struct slice issuer; /* DER */
+	size_t len;
+	uint8_t bytes[]; /* what the above views */
+};
 
 struct stop_mail {
 	struct mail mail;
@@ -121,6 +135,10 @@ struct revoker {
 	struct ocsp_cache *cache;
 	struct ocsp_flight *flights;
 	struct ocsp_responder *responders;
+	struct ocsp_target *targets;
+	struct ocsp_watch *watches;
+	int64_t first_due; /* of the watches; 0: there is none */
+	struct loop_timer *ocsp_timer; /* when the first watch is due */
 	struct configuring *configuring;
 	size_t awaited; /* files that configuring waits for */
 	size_t unacked;
@@ -192,6 +210,23 @@ void watch_note(struct source *source);
 /* ocsp_query.c */
 
 void ocsp_ask(struct revoker *revoker, struct asking *asking, const struct revocation_question *question);
+/* Asks the target about that certificate, for nobody in particular. False: there are too many under way. */
+bool ocsp_start(struct revoker *revoker, const struct ocsp_key *key, struct ocsp_target *target);
 void ocsp_close(struct revoker *revoker);
+
+/* ocsp_target.c */
+
+/* One count for the caller; NULL when the certificate names no responder. */
+struct ocsp_target *ocsp_target_get(struct revoker *revoker, const struct revocation_question *question);
+struct ocsp_target *ocsp_target_ref(struct ocsp_target *target);
+void ocsp_target_unref(struct revoker *revoker, struct ocsp_target *target);
+
+/* ocsp_watch.c */
+
+/* Answers of certificates in use are asked for anew at that second, before they end. */
+void ocsp_watch_put(struct revoker *revoker, const struct ocsp_key *key, struct ocsp_target *target, int64_t due);
+/* ocsp_timer's. */
+void ocsp_watch_due(void *arg);
+void ocsp_watch_close(struct revoker *revoker);
 
 #endif

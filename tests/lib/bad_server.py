@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """An HTTP server on loopback that is slow, lies or goes away, as the path says. Prints its port, serves until stdin ends."""
+import base64
 import functools
 import http.server
 import os
@@ -10,6 +11,7 @@ import struct
 import sys
 import threading
 import time
+import urllib.parse
 import zlib
 
 FOLDER = pathlib.Path(sys.argv[1]) if __name__ == "__main__" and len(sys.argv) > 1 else None
@@ -131,10 +133,31 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.answer(body, headers=[("ETag", tag)])
 
+    def ocsp(self, body):
+        """/ocsp/MODE/FILE: MODE (told: the file "mode") says which requests get the file. Each request is a line in the file "requests"."""
+        mode, name = self.path.split("/")[2:4]
+        nonce = bytes.fromhex("2b0601050507300102")
+        if self.command == "GET":
+            body = base64.b64decode(urllib.parse.unquote(self.path.split("/", 4)[4]))
+        with LOCK, open(FOLDER / "requests", "a") as out:
+            print(self.command, mode, name, "nonce" if nonce in body else "plain", file=out)
+        if mode == "told":
+            mode = (FOLDER / "mode").read_text()
+        if mode == "both" or mode == self.command.lower():
+            self.answer((FOLDER / name).read_bytes())
+        elif mode == "html":
+            self.answer(b"<html>" if self.command == "POST" else (FOLDER / name).read_bytes())
+        elif mode == "unauthorized":
+            self.answer(bytes.fromhex("30030a0106") if self.command == "POST" else (FOLDER / name).read_bytes())
+        else:
+            self.answer(b"", 405)
+
     def do_GET(self):
         name = self.path[1:].replace("-", "_")
         try:
-            if self.path.startswith("/count/"):
+            if self.path.startswith("/ocsp/"):
+                self.ocsp(b"")
+            elif self.path.startswith("/count/"):
                 self.answer(str(COUNTS.get(self.path[7:], 0)).encode())
             elif FOLDER and (FOLDER / self.path[1:]).is_file():
                 self.served(self.path[1:])
@@ -147,7 +170,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.answer(self.headers.get("Content-Type", "").encode() + b":" + body)
+        if self.path.startswith("/ocsp/"):
+            self.ocsp(body)
+        else:
+            self.answer(self.headers.get("Content-Type", "").encode() + b":" + body)
 
 
 class Server(http.server.ThreadingHTTPServer):

@@ -62,6 +62,29 @@ static void one_is_told_to_refresh(void **state)
 	ocsp_cache_free(cache);
 }
 
+static void knows_what_is_in_use(void **state)
+{
+	struct ocsp_cache *cache = ocsp_cache_new(1000);
+	struct ocsp_key key = key_of("a", 1, 1), other = key_of("a", 1, 2);
+	struct ocsp_record record = record_until(NOW + 10, false);
+	struct ocsp_seen seen;
+
+	(void)state;
+	record.used_from = NOW + 5;
+	ocsp_cache_put(cache, &key, &record);
+	assert_false(ocsp_cache_peek(cache, &other, NOW + 5, &seen));
+	assert_true(ocsp_cache_look(cache, &key, NOW + 4, &seen) && !seen.used);
+	assert_true(ocsp_cache_peek(cache, &key, NOW + 5, &seen) && seen.answered && !seen.used);
+	assert_true(ocsp_cache_look(cache, &key, NOW + 5, &seen) && seen.used);
+	/* Whoever peeks is not told to refresh, and takes that from nobody. */
+	assert_true(ocsp_cache_peek(cache, &key, NOW + 5, &seen) && seen.used && !seen.refresh);
+	assert_true(ocsp_cache_look(cache, &key, NOW + 10, &seen) && seen.refresh);
+	ocsp_cache_put(cache, &key, &record);
+	assert_true(ocsp_cache_peek(cache, &key, NOW + 5, &seen) && !seen.used);
+	assert_true(slice_eq(ocsp_key_serial(&other), SLICE_LIT("\x02")));
+	ocsp_cache_free(cache);
+}
+
 static void pauses_double_up_to_a_minute(void **state)
 {
 	static const int pauses[] = { 1, 2, 4, 8, 16, 32, 60, 60 };
@@ -119,6 +142,7 @@ static void is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(knows_what_is_in_use),
 		cmocka_unit_test(tells_keys_apart),
 		cmocka_unit_test(one_is_told_to_refresh),
 		cmocka_unit_test(pauses_double_up_to_a_minute),

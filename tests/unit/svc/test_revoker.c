@@ -5,212 +5,13 @@
 
 #include <cmocka.h>
 
-#include <stdatomic.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "lib/crls.h"
 #include "lib/io.h"
-#include "lib/server.h"
+#include "lib/revoker_rig.h"
 #include "lib/trusts.h"
-#include "pki/x509.h"
-#include "svc/revoker.h"
-
-/* One loop with one port, and a revoker beside it. */
-struct rig {
-	char folder[64], state_folder[80], served[80];
-	struct server server;
-	struct loop *loop;
-	struct revoker *revoker;
-	struct revoker_port *port;
-	struct revocation *state;
-	unsigned states;
-	struct certs *ca, *other;
-	struct trust *trust;
-	uint8_t ca_key[32];
-	int64_t now;
-};
-
-static void on_state(void *arg, struct revocation *state)
-{
-	struct rig *rig = arg;
-
-	revocation_unref(rig->state);
-	rig->state = revocation_ref(state);
-	rig->states++;
-}
-
-static void start(struct rig *rig)
-{
-	rig->revoker = revoker_new(rig->state_folder);
-	assert_non_null(rig->revoker);
-	rig->port = revoker_port_new(rig->revoker, rig->loop, on_state, rig);
-	assert_non_null(rig->state);
-}
-
-static void stop(struct rig *rig)
-{
-	revoker_port_free(rig->port);
-	revoker_free(rig->revoker);
-	revocation_unref(rig->state);
-	rig->state = NULL;
-	rig->port = NULL;
-	rig->revoker = NULL;
-}
-
-static int set_up(void **state)
-{
-	struct rig *rig = calloc(1, sizeof(*rig));
-
-	io_mkdir(rig->folder);
-	snprintf(rig->state_folder, sizeof(rig->state_folder), "%s/state", rig->folder);
-	snprintf(rig->served, sizeof(rig->served), "%s/served", rig->folder);
-	mkdir(rig->state_folder, 0700);
-	mkdir(rig->served, 0700);
-	server_start(&rig->server, rig->served);
-	rig->loop = loop_new();
-	rig->ca = certs_ca("/CN=Lists", NULL);
-	rig->other = certs_ca("/CN=Other", NULL);
-	rig->trust = trusts_one(rig->ca);
-	rig->now = clock_wall_s();
-	assert_true(x509_issuer_key(rig->ca->x509, rig->ca_key));
-	start(rig);
-	*state = rig;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct rig *rig = *state;
-
-	stop(rig);
-	loop_free(rig->loop);
-	server_stop(&rig->server);
-	trust_unref(rig->trust);
-	certs_free(rig->ca);
-	certs_free(rig->other);
-	io_rmdir(rig->folder);
-	free(rig);
-	return 0;
-}
-
-/* Writes under another name and renames. */
-static void put_file(const char *folder, const char *name, struct slice bytes)
-{
-	char draft[256], path[256];
-	FILE *file;
-
-	snprintf(draft, sizeof(draft), "%s/.draft", folder);
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	file = fopen(draft, "wb");
-	assert_non_null(file);
-	assert_int_equal(fwrite(bytes.ptr, 1, bytes.len, file), bytes.len);
-	fclose(file);
-	assert_int_equal(rename(draft, path), 0);
-}
-
-struct list_spec {
-	const struct certs *issuer, *signer;
-	const char *number, *base, *serial, *freshest;
-	int64_t this_update, next_update;
-	bool bad_signature;
-	unsigned reason;
-};
-
-static void put_list(struct rig *rig, const char *folder, const char *name, struct list_spec spec)
-{
-	const struct crls_entry entries[] = { { .serial = spec.serial ? spec.serial : "01", .reason = (int)spec.reason },
-					      { 0 } };
-	const char *const extensions[] = { spec.freshest, NULL };
-	struct slice der = crls_make(&(struct crls_spec){
-		.issuer = spec.issuer ? spec.issuer : rig->ca, .signer = spec.signer, .number = spec.number,
-		.base = spec.base, .entries = entries, .extensions = extensions,
-		.bad_signature = spec.bad_signature,
-		.this_update = spec.this_update ? spec.this_update : rig->now - 10,
-		.next_update = spec.next_update ? spec.next_update : rig->now + 3600 });
-
-	put_file(folder, name, der);
-	free((void *)(uintptr_t)der.ptr);
-}
-
-struct told {
-	_Atomic bool done;
-};
-
-static void on_configured(void *arg)
-{
-	atomic_store((_Atomic bool *)arg, true);
-}
-
-static bool is_told(void *arg)
-{
-	return atomic_load((_Atomic bool *)arg);
-}
-
-static void configure_with(struct rig *rig, const char *list, bool points, bool public_only)
-{
-	const char *lists[] = { list };
-	struct revoker_authority authority = { .name = "a", .trust = rig->trust, .lists = lists,
-					       .list_count = list ? 1 : 0, .distribution_points = points,
-					       .ocsp = true, .public_only = public_only };
-	_Atomic bool told = false;
-
-	revoker_configure(rig->revoker, &authority, 1, on_configured, &told);
-	assert_true(io_until(rig->loop, is_told, &told, 5000));
-}
-
-static const struct revocation_source *source(struct rig *rig, enum source_kind kind, const char *name)
-{
-	return revocation_find(rig->state, "a", kind, name);
-}
-
-static bool revokes(struct rig *rig, enum source_kind kind, const char *name, const char *serial)
-{
-	const struct revocation_source *said = source(rig, kind, name);
-	const struct revlist_subject subject = { .issuer_key = rig->ca_key };
-	struct revlist_hit hit;
-
-	for (size_t i = 0; said && i < said->list_count; i++)
-		if (said->lists[i].verified &&
-		    revlist_find(said->lists[i].list, &subject, slice_str(serial), &hit) &&
-		    hit.reason != CRL_REASON_REMOVE_FROM_CRL)
-			return true;
-	return false;
-}
-
-struct expectation {
-	struct rig *rig;
-	enum source_kind kind;
-	const char *name, *serial, *error;
-};
-
-static bool is_revoked(void *arg)
-{
-	struct expectation *want = arg;
-
-	return revokes(want->rig, want->kind, want->name, want->serial);
-}
-
-static bool has_failed(void *arg)
-{
-	struct expectation *want = arg;
-	const struct revocation_source *said = source(want->rig, want->kind, want->name);
-
-	return said && said->error && strstr(said->error, want->error);
-}
-
-static const char *path_of(const struct rig *rig, const char *name)
-{
-	static char texts[4][256];
-	static unsigned turn;
-	char *text = texts[turn++ % 4];
-
-	snprintf(text, sizeof(texts[0]), "%s/%s", rig->folder, name);
-	return text;
-}
 
 static void waits_for_files_that_are_missing(void **state)
 {
@@ -290,16 +91,16 @@ static void a_start_finds_what_was_good(void **state)
 
 	put_list(rig, rig->folder, "a.crl", (struct list_spec){ .number = "05" });
 	configure_with(rig, path, false, false);
-	stop(rig);
+	rig_stop(rig);
 	/* While nobody looked, the file went back. */
 	put_list(rig, rig->folder, "a.crl", (struct list_spec){ .number = "04", .serial = "02" });
-	start(rig);
+	rig_start(rig);
 	configure_with(rig, path, false, false);
 	assert_true(is_revoked(&want));
 	assert_non_null(source(rig, SOURCE_FILE, path)->error);
-	stop(rig);
+	rig_stop(rig);
 	unlink(path);
-	start(rig);
+	rig_start(rig);
 	configure_with(rig, path, false, false);
 	assert_true(is_revoked(&want));
 	assert_non_null(source(rig, SOURCE_FILE, path)->error);
@@ -338,11 +139,11 @@ static void an_outdated_copy_only_revokes(void **state)
 	put_list(rig, rig->folder, "a.crl", (struct list_spec){ .number = "05" });
 	configure_with(rig, path, false, false);
 	assert_int_equal(life_of(rig, path), 3610);
-	stop(rig);
+	rig_stop(rig);
 	snprintf(command, sizeof(command), "cd %s/lists && for f in *.crl; do mv $f $f.outdated; done && mv %s %s.away",
 		 rig->state_folder, path, path);
 	assert_int_equal(system(command), 0);
-	start(rig);
+	rig_start(rig);
 	configure_with(rig, path, false, false);
 	assert_true(is_revoked(&want));
 	assert_int_equal(life_of(rig, path), 0);
@@ -351,10 +152,10 @@ static void an_outdated_copy_only_revokes(void **state)
 	configure_with(rig, path, false, false);
 	assert_int_equal(life_of(rig, path), 3610);
 	/* It is kept again, under its own name. */
-	stop(rig);
+	rig_stop(rig);
 	snprintf(command, sizeof(command), "cd %s/lists && ls *.crl && ! ls *.outdated 2>/dev/null && rm %s", rig->state_folder, path);
 	assert_int_equal(system(command), 0);
-	start(rig);
+	rig_start(rig);
 	configure_with(rig, path, false, false);
 	assert_int_equal(life_of(rig, path), 3610);
 }
@@ -368,11 +169,11 @@ static void a_spoiled_copy_counts_for_nothing(void **state)
 
 	put_list(rig, rig->folder, "a.crl", (struct list_spec){ .number = "05" });
 	configure_with(rig, path, false, false);
-	stop(rig);
+	rig_stop(rig);
 	unlink(path);
 	snprintf(command, sizeof(command), "for f in %s/lists/*.crl; do printf x >> $f; done", rig->state_folder);
 	assert_int_equal(system(command), 0);
-	start(rig);
+	rig_start(rig);
 	configure_with(rig, path, false, false);
 	assert_false(is_revoked(&want));
 	assert_non_null(source(rig, SOURCE_FILE, path)->error);
@@ -386,10 +187,10 @@ static void a_disk_that_takes_nothing_stops_nobody(void **state)
 	struct revoker_stats stats;
 	char command[256];
 
-	stop(rig);
+	rig_stop(rig);
 	snprintf(command, sizeof(command), "rm -r %s/lists; touch %s/lists", rig->state_folder, rig->state_folder);
 	assert_int_equal(system(command), 0);
-	start(rig);
+	rig_start(rig);
 	put_list(rig, rig->folder, "a.crl", (struct list_spec){ .number = "05" });
 	configure_with(rig, path, false, false);
 	assert_true(is_revoked(&want));
@@ -412,8 +213,8 @@ static void fetches_and_refreshes_urls(void **state)
 	want.serial = "\x02";
 	assert_true(io_until(rig->loop, is_revoked, &want, 5000));
 	/* After a start it is known before anything is decided. */
-	stop(rig);
-	start(rig);
+	rig_stop(rig);
+	rig_start(rig);
 	configure_with(rig, url, false, true);
 	assert_true(is_revoked(&want));
 }
@@ -427,28 +228,6 @@ static void a_url_that_may_not_be_asked(void **state)
 	put_list(rig, rig->served, "a.crl", (struct list_spec){ .number = "05" });
 	configure_with(rig, url, false, true);
 	assert_true(io_until(rig->loop, has_failed, &want, 5000));
-}
-
-struct waiting {
-	struct revocation_wait wait;
-	unsigned done;
-};
-
-static void on_waited(struct revocation_wait *wait)
-{
-	((struct waiting *)wait->arg)->done++;
-}
-
-static bool has_waited(void *arg)
-{
-	return ((struct waiting *)arg)->done > 0;
-}
-
-static void ask(struct rig *rig, struct waiting *waiting, const struct revocation_question *question)
-{
-	*waiting = (struct waiting){ .wait = { .questions = question, .count = 1, .on_done = on_waited,
-					       .deadline_ns = clock_mono_ns() + INT64_C(4000000000), .arg = waiting } };
-	assert_true(revoker_ops.ask(rig->port, &waiting->wait));
 }
 
 static void a_point_makes_its_first_request_wait(void **state)
@@ -573,21 +352,21 @@ static void deny_files_are_watched(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(waits_for_files_that_are_missing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(keeps_the_old_list_when_the_new_is_bad, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(loops_free_no_lists, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_start_finds_what_was_good, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_spoiled_copy_counts_for_nothing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_list_from_tomorrow_revokes, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(an_outdated_copy_only_revokes, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_disk_that_takes_nothing_stops_nobody, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(fetches_and_refreshes_urls, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_url_that_may_not_be_asked, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_point_makes_its_first_request_wait, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_wait_ends_at_its_deadline, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(deltas_change_their_list, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(an_unknown_issuers_list_is_kept_until_a_chain_brings_it, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(deny_files_are_watched, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(waits_for_files_that_are_missing, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(keeps_the_old_list_when_the_new_is_bad, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(loops_free_no_lists, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(a_start_finds_what_was_good, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(a_spoiled_copy_counts_for_nothing, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(a_list_from_tomorrow_revokes, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(an_outdated_copy_only_revokes, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(a_disk_that_takes_nothing_stops_nobody, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(fetches_and_refreshes_urls, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(a_url_that_may_not_be_asked, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(a_point_makes_its_first_request_wait, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(a_wait_ends_at_its_deadline, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(deltas_change_their_list, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(an_unknown_issuers_list_is_kept_until_a_chain_brings_it, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(deny_files_are_watched, revoker_rig_set_up, revoker_rig_tear_down),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
