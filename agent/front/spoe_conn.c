@@ -3,223 +3,85 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <utlist.h>
 
-#include "base/log.h"
 #include "base/mem.h"
-#include "core/metrics.h"
+#include "front/session_conn.h"
 #include "front/spoe.h"
-#include "io/stream.h"
-
-/* Between two complaints in the log; the ones between are counted. */
-#define COMPLAIN_NS INT64_C(1000000000)
-
-struct conn {
-	struct spoe_server *server;
-	struct stream *stream;
-	struct spoe_session *session;
-	struct loop_timer *timer;
-	int64_t armed; /* when the timer comes; INT64_MAX: not at all */
-	struct conn *prev, *next;
-};
 
 struct spoe_server {
-	struct loop *loop;
+	struct session_conns conns;
 	struct spoe_shared shared;
 	struct spoe_stats stats;
-	struct conn *conns;
-	size_t count;
-	void (*closed)(void *arg);
-	void *closed_arg;
-	bool draining;
-	void (*drained)(void *arg);
-	void *drained_arg;
-	struct loop_timer *idle; /* tells that nothing is left, from the loop and not from within drain() */
-	int64_t complained_ns;
-	unsigned silent; /* complaints since that were not logged */
 };
 
-/* The timer only ever comes too early: moving it back for each frame would cost more than a look. */
-static void arm(struct conn *conn)
+static void complain(void *arg, enum spop_status status, const char *what)
 {
-	int64_t at = spoe_deadline(conn->session);
-	int64_t now;
-
-	if (at >= conn->armed)
-		return;
-	now = loop_now_ns(conn->server->loop);
-	conn->armed = at;
-	loop_timer_set(conn->timer, at > now ? at - now : 0);
-}
-
-static int64_t hook_now(void *arg)
-{
-	struct conn *conn = arg;
-
-	return loop_now_ns(conn->server->loop);
-}
-
-static struct buf *hook_out(void *arg)
-{
-	struct conn *conn = arg;
-
-	return stream_out(conn->stream);
-}
-
-static size_t hook_waiting(void *arg)
-{
-	struct conn *conn = arg;
-
-	return stream_waiting(conn->stream);
-}
-
-static void hook_bound_unread(void *arg, size_t max)
-{
-	struct conn *conn = arg;
-
-	stream_bound_unread(conn->stream, max);
-}
-
-static void hook_flush(void *arg)
-{
-	struct conn *conn = arg;
-
-	stream_flush(conn->stream);
-	arm(conn);
-}
-
-static void hook_pause(void *arg, bool paused)
-{
-	struct conn *conn = arg;
-
-	stream_pause(conn->stream, paused);
-}
-
-static void hook_finish(void *arg, int64_t linger_ns)
-{
-	struct conn *conn = arg;
-
-	stream_finish(conn->stream, linger_ns);
-}
-
-/* Rubbish may come by the thousand: a line a second says as much. */
-static void complain(struct spoe_server *server, const struct stream *stream, const char *what,
-		     const char *hint)
-{
-	int64_t now = loop_now_ns(server->loop);
-
-	if (server->complained_ns && now - server->complained_ns < COMPLAIN_NS) {
-		server->silent++;
-		return;
-	}
-	server->complained_ns = now;
-	log_warning("spop %s: %s; %s (%u more such lines left out)", stream_peer(stream)->text, what,
-		    hint, server->silent);
-	server->silent = 0;
-}
-
-static void hook_complain(void *arg, enum spop_status status, const char *what)
-{
-	struct conn *conn = arg;
 	char text[256];
 
 	snprintf(text, sizeof(text), "%s (%s)", what, spop_status_text(status));
-	complain(conn->server, conn->stream, text,
-		 "is this HAProxy's SPOE, on a server line of mode spop or tcp?");
+	session_conn_complain(arg, text, "is this HAProxy's SPOE, on a server line of mode spop or tcp?");
 }
 
 static const struct spoe_hooks hooks = {
-	.now_ns = hook_now,
-	.out = hook_out,
-	.waiting = hook_waiting,
-	.bound_unread = hook_bound_unread,
-	.flush = hook_flush,
-	.pause = hook_pause,
-	.finish = hook_finish,
-	.complain = hook_complain,
+	.now_ns = session_conn_now,
+	.out = session_conn_out,
+	.waiting = session_conn_waiting,
+	.bound_unread = session_conn_bound_unread,
+	.flush = session_conn_flush,
+	.pause = session_conn_pause,
+	.finish = session_conn_finish,
+	.complain = complain,
 };
 
-static size_t on_data(void *arg, struct slice in)
+static size_t feed(void *session, struct slice in)
 {
-	struct conn *conn = arg;
-	size_t used = spoe_feed(conn->session, in);
-
-	arm(conn);
-	return used;
+	return spoe_feed(session, in);
 }
 
-static void on_writable(void *arg)
+static void writable(void *session)
 {
-	struct conn *conn = arg;
-
-	spoe_writable(conn->session);
+	spoe_writable(session);
 }
 
-static void on_timer(void *arg)
+static int64_t deadline(const void *session)
 {
-	struct conn *conn = arg;
-
-	conn->armed = INT64_MAX;
-	spoe_tick(conn->session);
-	arm(conn);
+	return spoe_deadline(session);
 }
 
-static void forget(struct conn *conn)
+static void tick(void *session)
 {
-	struct spoe_server *server = conn->server;
-
-	DL_DELETE(server->conns, conn);
-	server->count--;
-	loop_timer_free(conn->timer);
-	spoe_free(conn->session);
-	free(conn);
-	metric_add(&server->stats.closed, 1);
-	if (server->closed)
-		server->closed(server->closed_arg);
-	if (server->draining && server->count == 0)
-		loop_timer_set(server->idle, 0);
+	spoe_tick(session);
 }
 
-/* A peer that closes or resets between frames is how connections end; nothing to say about it. */
-static void on_close(void *arg, enum err why)
+static void drain(void *session)
 {
-	struct conn *conn = arg;
-
-	if (why == ERR_TIMEOUT)
-		metric_add(&conn->server->stats.timeouts, 1);
-	if (why == ERR_CRYPTO)
-		complain(conn->server, conn->stream, "the TLS handshake failed",
-			 "the server line needs ssl, and a certificate of client_authorities where that is set");
-	forget(conn);
+	spoe_drain(session);
 }
 
-static const struct stream_handler handler = {
-	.on_data = on_data,
-	.on_close = on_close,
-	.on_writable = on_writable,
+static void free_session(void *session)
+{
+	spoe_free(session);
+}
+
+static const struct session_ops ops = {
+	.tls_hint = "the server line needs ssl, and a certificate of client_authorities where that is set",
+	.feed = feed,
+	.writable = writable,
+	.deadline = deadline,
+	.tick = tick,
+	.drain = drain,
+	.free = free_session,
 };
-
-static void on_idle(void *arg)
-{
-	struct spoe_server *server = arg;
-
-	void (*drained)(void *arg) = server->drained;
-
-	if (!server->draining || server->count || !drained)
-		return;
-	/* Once, whatever still comes and goes. */
-	server->drained = NULL;
-	drained(server->drained_arg);
-}
 
 struct spoe_server *spoe_server_new(struct loop *loop, struct engine *engine)
 {
 	struct spoe_server *server = mem_new(sizeof(*server));
 
-	server->loop = loop;
 	server->shared.engine = engine;
 	server->shared.stats = &server->stats;
-	server->idle = loop_timer_new(loop, on_idle, server);
+	server->conns.ops = &ops;
+	server->conns.timeouts = &server->stats.timeouts;
+	conns_init(&server->conns.conns, loop, "spop", &server->stats.accepted, &server->stats.closed);
 	return server;
 }
 
@@ -231,30 +93,19 @@ void spoe_server_accept(struct spoe_server *server, int fd, struct tls_server *t
 		.handshake_ns = SPOE_HELLO_NS,
 		.blocked_ns = SPOE_BLOCKED_NS,
 	};
-	struct conn *conn = mem_new(sizeof(*conn));
+	struct session_conn *conn = session_conn_open(&server->conns, fd, tls, &limits);
 
-	conn->server = server;
-	conn->armed = INT64_MAX;
-	conn->timer = loop_timer_new(server->loop, on_timer, conn);
-	conn->stream = stream_new(server->loop, fd, tls, &limits, &handler, conn);
-	conn->session = spoe_new(&server->shared, &hooks, conn);
-	DL_APPEND(server->conns, conn);
-	server->count++;
-	metric_add(&server->stats.accepted, 1);
-	if (server->draining)
-		spoe_drain(conn->session);
-	arm(conn);
+	session_conn_start(conn, spoe_new(&server->shared, &hooks, conn));
 }
 
 void spoe_server_on_closed(struct spoe_server *server, void (*closed)(void *arg), void *arg)
 {
-	server->closed = closed;
-	server->closed_arg = arg;
+	conns_on_closed(&server->conns.conns, closed, arg);
 }
 
 size_t spoe_server_connections(const struct spoe_server *server)
 {
-	return server->count;
+	return server->conns.conns.count;
 }
 
 const struct spoe_stats *spoe_server_stats(const struct spoe_server *server)
@@ -264,32 +115,14 @@ const struct spoe_stats *spoe_server_stats(const struct spoe_server *server)
 
 void spoe_server_drain(struct spoe_server *server, void (*done)(void *arg), void *arg)
 {
-	struct conn *conn;
-
-	server->draining = true;
-	server->drained = done;
-	server->drained_arg = arg;
-	DL_FOREACH(server->conns, conn) {
-		spoe_drain(conn->session);
-		arm(conn);
-	}
-	if (server->count == 0)
-		loop_timer_set(server->idle, 0);
+	session_conns_drain(&server->conns, done, arg);
 }
 
 void spoe_server_free(struct spoe_server *server)
 {
 	if (!server)
 		return;
-	server->draining = false;
-	server->closed = NULL;
-	while (server->conns) {
-		struct conn *conn = server->conns;
-
-		stream_abort(conn->stream);
-		forget(conn);
-	}
+	session_conns_fini(&server->conns);
 	spoe_shared_fini(&server->shared);
-	loop_timer_free(server->idle);
 	free(server);
 }
