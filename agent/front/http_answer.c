@@ -84,6 +84,17 @@ static enum err put(struct writing *writing, struct slice name, struct slice val
 	return ERR_OK;
 }
 
+/* Id and reason go with every answer. */
+static enum err tell(struct writing *writing)
+{
+	const struct verdict *verdict = &writing->req->verdict;
+	enum err err = put(writing, ID, verdict->id);
+
+	if (!err && snapshot_config(writing->req->snapshot)->refusals_reason)
+		err = put(writing, REASON, slice_str(reason_name(verdict->reason)));
+	return err;
+}
+
 /* A header that keeps the client's own lines and has ours behind them: proxies set what we say in their place. */
 static enum err behind_the_clients(const struct request *req, struct slice name, struct slice *value)
 {
@@ -152,14 +163,13 @@ static enum err put_removals(struct writing *writing, struct pairs *pairs)
 	enum err err = list.ptr ? ERR_OK : ERR_MEMORY;
 
 	while (!err && header_block_next_name(del, &cursor, &name))
-		err = remove_one(writing, pairs, name, &list);
+		err = is_told(name) ? ERR_OK : remove_one(writing, pairs, name, &list);
 	if (err || writing->dialect != HTTP_ENVOY)
 		return err;
-	/* Nobody else says these, and the block holds only names that are whole or were sent to us. */
-	err = remove_one(writing, pairs, REASON, &list);
-	if (!err)
-		err = remove_one(writing, pairs, STATUS, &list);
-	return err ? err : put(writing, REMOVE, buf_slice(&list));
+	/* Ours are for the proxy, and a client's own must not pass for them: gone whatever the configuration lets through. */
+	buf_put(&list, list.len ? SLICE_LIT(", ") : SLICE_EMPTY);
+	buf_put(&list, SLICE_LIT("x-mtls-id, x-mtls-reason, x-mtls-status"));
+	return buf_err(&list) ? ERR_MEMORY : put(writing, REMOVE, buf_slice(&list));
 }
 
 static enum err collect(struct pairs *pairs, const struct request *req)
@@ -178,16 +188,6 @@ static enum err collect(struct pairs *pairs, const struct request *req)
 	}
 	if (!err && verdict->client_cert)
 		err = pairs_add(pairs, SLICE_LIT("client-cert"), verdict->client_cert_value);
-	return err;
-}
-
-/* Id and reason go with every answer: the origin's log may have them too. */
-static enum err tell(struct pairs *pairs, const struct request *req)
-{
-	enum err err = pairs_add(pairs, ID, req->verdict.id);
-
-	if (!err && snapshot_config(req->snapshot)->refusals_reason)
-		err = pairs_add(pairs, REASON, slice_str(reason_name(req->verdict.reason)));
 	return err;
 }
 
@@ -221,7 +221,7 @@ static enum err put_response_headers(struct writing *writing, const struct pairs
 	while (!err && header_block_next_pair(&verdict->res_set, &cursor, &name, &value)) {
 		if (!can_carry(name, value))
 			err = ERR_FORMAT;
-		else if (writing->dialect == HTTP_TRAEFIK || is_reserved(name) || pairs_find(pairs, name) ||
+		else if (writing->dialect == HTTP_TRAEFIK || is_reserved(name) || pairs_find(pairs, name) || is_told(name) ||
 			 snapshot_owns(writing->req->snapshot, name))
 			writing->lost->response_headers++;
 		else
@@ -255,7 +255,7 @@ static enum err write_allow(struct writing *writing)
 	enum err err = collect(&pairs, writing->req);
 
 	if (!err)
-		err = tell(&pairs, writing->req);
+		err = tell(writing);
 	if (!err)
 		err = put_removals(writing, &pairs);
 	if (!err)
@@ -289,10 +289,8 @@ static enum err write_refusal(struct writing *writing, int status)
 	const struct verdict *verdict = &writing->req->verdict;
 	struct header_cursor cursor = { 0 };
 	struct slice name, value;
-	enum err err = put(writing, ID, verdict->id);
+	enum err err = tell(writing);
 
-	if (!err && snapshot_config(writing->req->snapshot)->refusals_reason)
-		err = put(writing, REASON, slice_str(reason_name(verdict->reason)));
 	if (!err && status != verdict->status)
 		err = put_status(writing, verdict->status);
 	while (!err && header_block_next_pair(&verdict->res_set, &cursor, &name, &value)) {

@@ -48,8 +48,9 @@ class Envoy(Process):
         self.port, self.admin = free_port(), free_port()
         text = (ROOT / "docker" / "envoy" / name).read_text()
         doors = ("8883", "1883") if name == "network.yaml" else ("8443", "8080")
+        usual = "9642" if name == "http.yaml" else "9641"
         for old, new in (*edits, ("/etc/envoy/pki", str(pki)), (f"port_value: {doors[0]} ", f"port_value: {self.port} "),
-                         ("port_value: 9641", f"port_value: {agent}"), (f"port_value: {doors[1]} ", f"port_value: {origin} "),
+                         (f"port_value: {usual}", f"port_value: {agent}"), (f"port_value: {doors[1]} ", f"port_value: {origin} "),
                          ("port_value: 9901", f"port_value: {self.admin}")):
             if old not in text:
                 raise AssertionError(f"{name} has no {old}")

@@ -115,7 +115,7 @@ class Proxied(Front):
 
     def __init__(self, folder, pki, kind, entry, make):
         super().__init__(folder, pki, kind, entry)
-        self.front = make(self.listener).start()
+        self.front = make(self.listener, self.agent.admin).start()
 
     def ask(self, scenario):
         certificate = self.pki.both(scenario.certificate) if scenario.certificate else None
@@ -197,6 +197,11 @@ def caddy_edits():
     return [(anchor, rows + anchor), (delete, delete + "\t\trequest_header -X-Client*\n")]
 
 
+def envoy_http_edits(admin):
+    """The names that this table's worker sets, as a user would write them there."""
+    return [("port_value: 9643", f"port_value: {admin}"), ("{ prefix: x-client- }", "{ prefix: x-client- }, { exact: x-secret }, { exact: x-kept }")]
+
+
 def envoy_program():
     if "ENVOY" not in os.environ:
         raise Skip("ENVOY names no Envoy")
@@ -214,20 +219,20 @@ def start(name, folder, pki, origin):
         edits = [("    http-request del-header ^x[-_]mtls[-_] -m reg\n",
                   "    http-request del-header ^x[-_]mtls[-_] -m reg\n    http-request del-header ^x[-_]client[-_] -m reg\n")]
         spoe = [("#args headers=req.hdrs_bin", "args headers=req.hdrs_bin")]
-        return over("spop", {}, lambda port: Haproxy("haproxy", folder / "proxy", "haproxy.cfg", pki, f"127.0.0.1:{port}", origin, edits, spoe))
+        return over("spop", {}, lambda port, admin: Haproxy("haproxy", folder / "proxy", "haproxy.cfg", pki, f"127.0.0.1:{port}", origin, edits, spoe))
     if name == "envoy-grpc":
         program = envoy_program()
         return over("grpc", {"chain": "xfcc"},
-                    lambda port: Envoy(program, "grpc.yaml", folder / "proxy", pki.path("server").parent, port, origin))
+                    lambda port, admin: Envoy(program, "grpc.yaml", folder / "proxy", pki.path("server").parent, port, origin))
     if name == "envoy-http":
         program = envoy_program()
         return over("http", {"dialect": "envoy"},
-                    lambda port: Envoy(program, "http.yaml", folder / "proxy", pki.path("server").parent, port, origin))
+                    lambda port, admin: Envoy(program, "http.yaml", folder / "proxy", pki.path("server").parent, port, origin, envoy_http_edits(admin)))
     if name == "nginx":
-        return over("http", {"dialect": "nginx"}, lambda port: Nginx(folder / "proxy", pki, port, origin, nginx_edits()), chain=False)
+        return over("http", {"dialect": "nginx"}, lambda port, admin: Nginx(folder / "proxy", pki, port, origin, nginx_edits()), chain=False)
     if name == "caddy":
-        return over("http", {"dialect": "caddy"}, lambda port: Caddy(folder / "proxy", pki, port, origin, caddy_edits()), chain=False)
+        return over("http", {"dialect": "caddy"}, lambda port, admin: Caddy(folder / "proxy", pki, port, origin, caddy_edits()), chain=False)
     return Direct(folder, pki, name.removesuffix("-http"), origin)
 
 
-FRONTS = ("haproxy", "envoy-grpc", "nginx", "caddy", "traefik", "haproxy-http")
+FRONTS = ("haproxy", "envoy-grpc", "envoy-http", "nginx", "caddy", "traefik", "haproxy-http")

@@ -261,7 +261,7 @@ static void reasons_can_be_kept(void **state)
 	}
 	/* A client's own must not look like ours. */
 	SAYS(answer_of(http_ask_new(HTTP_ENVOY, PAIRS({ http_cert_names[HTTP_ENVOY], texts->forms[HTTP_ENVOY] })), HTTP_ENVOY, NULL),
-	     "x-mtls-reason, x-mtls-status\n");
+	     "x-mtls-id, x-mtls-reason, x-mtls-status\n");
 }
 
 static void good_certificates_pass(void **state)
@@ -291,12 +291,12 @@ static char *removals(char *words)
 	return line;
 }
 
-/* Envoy removes last: what is set is not named, what is not set is, in every spelling that came. */
+/* Envoy removes last: what is set for the origin is not named, what is not set is, in every spelling that came. */
 static void envoy_is_told_what_to_remove(void **state)
 {
 	static const char *const gone[] = { "client-cert-chain", "cf-access-jwt-assertion", "cf_cert_verified", "X_Client-Name", "x-role", "x-mtls-forged",
-					    "x-mtls-status", "x_mtls_id" };
-	static const char *const kept[] = { "cf-cert-verified", "client-cert", "x-mtls-id", "x-mtls-reason", "accept", "x-forwarded-client-cert" };
+					    "x-mtls-id", "x-mtls-reason", "x-mtls-status", "x_mtls_id" };
+	static const char *const kept[] = { "cf-cert-verified", "client-cert", "accept", "x-forwarded-client-cert" };
 	char *line = removals(answer_of(http_ask_new(HTTP_ENVOY, PAIRS({ http_cert_names[HTTP_ENVOY], texts->forms[HTTP_ENVOY] }, { "cf_cert_verified", "1" },
 		{ "cf-cert-verified", "1" }, { "X_Client-Name", "root" }, { "x-mtls-forged", "1" }, { "x-mtls-id", "1" }, { "x_mtls_id", "1" },
 		{ "accept", "x" }, { "x-role", "a" })), HTTP_ENVOY, NULL));
@@ -357,7 +357,7 @@ static void edits_reach_the_proxy(void **state)
 		SAYS(with_worker(d, PAIRS({ "x-list", "client" }, { "+x-list", "again" }, { "x-name", "client" }, { "x-gone", "client" }, { "cookie", "c=3" },
 			{ "x-role", "client" }), &lost), "200\n", "\nx-name: a, b\n", "\nx-list: client, again, 1, 2\n", "\nx-new: n\n", "\ncookie: c=3; d=4\n",
 			"\nx-empty:  \n", "\nx-role: r\n", d == HTTP_TRAEFIK ? "!x-set" : "\nx-set: 1\nset-cookie: a\nset-cookie: b\nx-tab: a\tb\n",
-			d == HTTP_ENVOY ? ", x-gone, x-absent, x-mtls-status\n" : d == HTTP_CADDY ? "\nx-gone:  \n" : "!x-gone");
+			d == HTTP_ENVOY ? ", x-gone, x-absent, x-mtls-id, x-mtls-reason, x-mtls-status\n" : d == HTTP_CADDY ? "\nx-gone:  \n" : "!x-gone");
 		/* The proxy's own configuration must remove what is not ours: "x-gone" came, "x-absent" did not. */
 		assert_int_equal(lost.request_removals, d != HTTP_ENVOY);
 		assert_int_equal(lost.response_removals, 1);
