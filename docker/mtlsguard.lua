@@ -1,7 +1,11 @@
 -- SPDX-License-Identifier: Apache-2.0
--- mtlsguard of compose.yaml.
+-- mtlsguard of compose.yaml and compose.envoy.yaml.
 return {
-  listen = { spop = { "unix:/run/mtlsguard/spop.sock" }, admin = { "127.0.0.1:9643" } },
+  listen = {
+    spop = { "unix:/run/mtlsguard/spop.sock" },
+    grpc = { { "unix:/run/mtlsguard/grpc.sock", chain = "xfcc" } },
+    admin = { "127.0.0.1:9643" },
+  },
 
   authorities = {
     partners = {

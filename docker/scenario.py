@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Asks HAProxy with good, missing and bad certificates and says whether each got what it must. Exit 0 when all did.
 
-usage: scenario.py ADDRESS PORT PKI-FOLDER [--tap]
+usage: scenario.py ADDRESS PORT PKI-FOLDER [--tap] [--envoy]
+
+--envoy: what answers is Envoy with docker/envoy/grpc.yaml, which refuses headers with "_" and resumes no sessions.
 """
 import http.client
 import json
@@ -53,7 +55,7 @@ def refused(answer, status, reason):
     return answer.status == status and answer.reason == reason
 
 
-def requests(target, pki):
+def requests(target, pki, envoy=False):
     """(what, whether it went as it must) of each."""
     def get(name, host, path="/", **kwargs):
         return ask(target, context(pki, name), host, path, **kwargs)
@@ -73,7 +75,10 @@ def requests(target, pki):
     yield "host that nobody configured: refused", refused(get("alice", "other.example.com"), 403, "host_unknown")
     yield "certificate required, other SNI: misdirected", refused(
         get(None, "api.example.com", sni="www.example.com"), 421, "misdirected_request")
-    forged = get(None, "www.example.com", headers={"Cf-Cert-Verified": "true", "X_Client_Name": "CN=root", "X-Client-Name": "CN=root"})
+    forgery = {"Cf-Cert-Verified": "true", "X_Client_Name": "CN=root", "X-Client-Name": "CN=root"}
+    if envoy:
+        yield "forged header with an underscore: refused", get(None, "www.example.com", headers={"X_Client_Name": forgery.pop("X_Client_Name")}).status == 400
+    forged = get(None, "www.example.com", headers=forgery)
     yield "no certificate where none is required: allowed", forged.status == 200
     yield "  forged headers do not reach the origin", (forged.origin("cf-cert-verified"), forged.origin("x-client-name"),
                                                         forged.origin("x_client_name")) == ("false", None, None)
@@ -81,7 +86,8 @@ def requests(target, pki):
     yield "worker refuses by OU", get("bob", "api.example.com", "/admin").status == 403
     redirect = get("alice", "api.example.com", "/old")
     yield "worker redirects", (redirect.status, redirect.headers["location"]) == (308, "https://api.example.com/new")
-    yield from resumption(target, pki)
+    if not envoy:
+        yield from resumption(target, pki)
 
 
 def resumption(target, pki):
@@ -93,11 +99,11 @@ def resumption(target, pki):
 
 
 def main():
-    arguments = [argument for argument in sys.argv[1:] if argument != "--tap"]
+    arguments = [argument for argument in sys.argv[1:] if argument not in ("--tap", "--envoy")]
     if len(arguments) != 3:
         print(__doc__, file=sys.stderr)
         return 2
-    results = list(requests((arguments[0], int(arguments[1])), arguments[2]))
+    results = list(requests((arguments[0], int(arguments[1])), arguments[2], "--envoy" in sys.argv))
     for number, (what, good) in enumerate(results, 1):
         mark = ("ok" if good else "not ok") + f" {number} -" if "--tap" in sys.argv else ("  ok  " if good else " FAIL ")
         print(f"{mark} {what}", flush=True)

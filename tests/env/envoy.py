@@ -40,7 +40,8 @@ def fetch(folder, program):
 
 
 class Envoy(Process):
-    """A file of docker/envoy/ with ports and certificates of this test. edits: (old, new) pairs, made first."""
+    """A file of docker/envoy/ with ports and certificates of this test. edits: (old, new) pairs, made first;
+    agent: a port, or None where they say how it is reached."""
 
     def __init__(self, program, name, folder, pki, agent, origin, edits=()):
         self.folder = pathlib.Path(folder)
@@ -50,7 +51,8 @@ class Envoy(Process):
         doors = ("8883", "1883") if name == "network.yaml" else ("8443", "8080")
         usual = "9642" if name == "http.yaml" else "9641"
         for old, new in (*edits, ("/etc/envoy/pki", str(pki)), (f"port_value: {doors[0]} ", f"port_value: {self.port} "),
-                         (f"port_value: {usual}", f"port_value: {agent}"), (f"port_value: {doors[1]} ", f"port_value: {origin} "),
+                         *([(f"port_value: {usual}", f"port_value: {agent}")] if agent else []),
+                         (f"port_value: {doors[1]} ", f"port_value: {origin} "),
                          ("port_value: 9901", f"port_value: {self.admin}")):
             if old not in text:
                 raise AssertionError(f"{name} has no {old}")

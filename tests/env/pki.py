@@ -94,7 +94,7 @@ class Pki:
 
     def _key(self, name, algorithm):
         options = {"ec": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
-                   "rsa": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]}[algorithm]
+                   "rsa": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"], "ed25519": ["-algorithm", "ED25519"]}[algorithm]
         openssl("genpkey", *options, "-out", self.key(name))
         self.key(name).chmod(0o644)
 
