@@ -55,6 +55,7 @@ struct limits_conf {
 	int64_t worker_cpu_ns;
 	size_t worker_memory;
 	size_t certificate_cache;
+	int64_t connection_age_ns;
 };
 
 enum deny_kind { DENY_SERIAL, DENY_SHA256, DENY_SKI, DENY_SPKI };

@@ -63,6 +63,7 @@ struct authz_session *authz_new(struct authz_shared *shared, const struct authz_
 				bool chain_xfcc)
 {
 	static const struct h2_handler handler = { on_call, on_gone };
+	const struct limits_conf *limits = &snapshot_config(engine_snapshot(shared->engine))->limits;
 	struct authz_session *session = mem_new(sizeof(*session));
 
 	if (!shared->pems)
@@ -71,11 +72,11 @@ struct authz_session *authz_new(struct authz_shared *shared, const struct authz_
 	session->hooks = hooks;
 	session->arg = arg;
 	session->chain_xfcc = chain_xfcc;
-	session->message_max = snapshot_config(engine_snapshot(shared->engine))->limits.message;
+	session->message_max = limits->message;
 	session->now = hooks->now_ns(arg);
 	/* Tenths of a per cent, in an order that is not theirs. */
-	session->age_at = session->now + AUTHZ_AGE_NS +
-			  AUTHZ_AGE_NS / 1000 * (int64_t)(shared->sessions++ * 37 % 101);
+	session->age_at = session->now + limits->connection_age_ns +
+			  limits->connection_age_ns / 1000 * (int64_t)(shared->sessions++ * 37 % 101);
 	session->end_at = session->close_at = INT64_MAX;
 	session->quiet_at = session->goodbye_until = INT64_MAX;
 	session->h2 = h2_new(&handler, session, &shared->calls, session->message_max, session->now);

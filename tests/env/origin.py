@@ -18,6 +18,8 @@ import urllib.parse
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Headers and body are two writes; the second would wait for the first one's acknowledgement.
+    disable_nagle_algorithm = True
 
     def read_body(self):
         if "chunked" in self.headers.get("transfer-encoding", "").lower():

@@ -7,6 +7,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import os  # noqa: E402
+import signal  # noqa: E402
+import time  # noqa: E402
 
 os.environ.setdefault("HAPROXY", "none")
 
@@ -37,9 +39,9 @@ origin = start_origin()
 class Setting:
     """One agent with that entry as its only gRPC listener, and an Envoy that reaches it so."""
 
-    def __init__(self, name, entry, edits, port):
+    def __init__(self, name, entry, edits, port, **more):
         folder = FOLDER / name
-        self.agent = Agent(folder / "agent", settings(pki, listen={"spop": [], "grpc": [entry]}))
+        self.agent = Agent(folder / "agent", settings(pki, listen={"spop": [], "grpc": [entry]}, **more))
         self.agent.start()
         self.front = envoy.Envoy(os.environ["ENVOY"], "grpc.yaml", folder / "envoy", pki.path("server").parent, port, origin.port, edits=edits)
         self.front.start()
@@ -72,6 +74,87 @@ def by_a_unix_socket():
         equal(path.stat().st_mode & 0o777, 0o660)
         this.works()
         equal(this.ask("ed25519").status, 200)
+
+
+@tests
+def over_tls():
+    port = free_port()
+    entry = {1: f"127.0.0.1:{port}", "chain": "xfcc", "tls": {"certificate": pki.path("server"), "key": pki.key("server")}}
+    with Setting("tls", entry, tls(), port) as this:
+        this.works()
+    with Setting("plain", entry, [], port) as this:
+        # In the clear nobody gets through.
+        for name in ("alice", None):
+            equal(this.ask(name).status, 503)
+
+
+@tests
+def over_tls_with_certificates():
+    port = free_port()
+    entry = {1: f"127.0.0.1:{port}", "chain": "xfcc", "tls": {"certificate": pki.path("server"), "key": pki.key("server"),
+                                                               "client_authorities": pki.path("devices")}}
+    with Setting("mtls", entry, tls("proxy"), port) as this:
+        this.works()
+    # None at all, and one of an authority that is not for proxies.
+    for name in (None, "bob"):
+        with Setting(f"mtls-{name}", entry, tls(name), port) as this:
+            equal(this.ask("alice").status, 503)
+            equal(this.ask(None).status, 503)
+            wait_for("a complaint", lambda: "the TLS handshake failed" in this.agent.output(), 5)
+
+
+def questions(client, until, most=10.0):
+    """Asks until that holds; every answer must be an allow. Returns how many."""
+    count, end = 0, time.monotonic() + most
+    while not until():
+        equal(client.request().status, 200)
+        count += 1
+        assert time.monotonic() < end, "it takes too long"
+    return count
+
+
+@tests
+def a_draining_agent_is_left_for_another():
+    ports = [free_port(), free_port()]
+    one = "{ endpoint: { " + TCP + " } }"
+    other = Agent(FOLDER / "drain" / "other", settings(pki, listen={"spop": [], "grpc": [{1: f"127.0.0.1:{ports[1]}", "chain": "xfcc"}]})).start()
+    entry = {1: f"127.0.0.1:{ports[0]}", "chain": "xfcc"}
+    try:
+        with Setting("drain", entry, [(f"[ {one} ]", f"[ {one}, {one.replace('9641', str(ports[1]))} ]")], ports[0]) as this, \
+                Client(this.front.port, certificate=pki.both("alice")) as client:
+            asked = f"mtlsguard::127.0.0.1:{ports[0]}::rq_total::"
+
+            def total():
+                return next(int(line.rpartition("::")[2]) for line in this.front.get("/clusters")[1].splitlines() if line.startswith(asked))
+
+            wait_for("both", lambda: this.front.get("/clusters")[1].count("::health_flags::healthy") >= 2 and
+                     client.request().status == 200 and total() > 0, 10)
+            this.agent.send(signal.SIGTERM)
+            # Envoy hears that it does not serve, or sees it go; until then and after that it is answered.
+            count = questions(client, lambda: not this.agent.running())
+            equal(this.agent.wait(1), 0)
+            for _ in range(50):
+                equal(client.request().status, 200)
+            print(f"# {count} questions while it drained", flush=True)
+    finally:
+        other.stop()
+
+
+@tests
+def an_old_connection_is_told_to_end():
+    port = free_port()
+    with Setting("age", {1: f"127.0.0.1:{port}", "chain": "xfcc"}, [], port, limits={"connection_age": 1}) as this:
+        wait_for("an answer", lambda: this.ask("alice").status == 200, 10)
+
+        def stat(name):
+            return int(this.front.get(f"/stats?filter={name}$")[1].split(f"{name}: ")[1].split()[0])
+
+        with Client(this.front.port, certificate=pki.both("alice")) as client:
+            # Envoy asks over another one each time, and nobody notices.
+            count = questions(client, lambda: stat("cluster.mtlsguard.upstream_cx_total") >= 3)
+        equal(stat("http.edge.ext_authz.error"), 0)
+        assert "mtlsguard_grpc_aged_total 0" not in this.agent.get("/metrics")[1]
+        print(f"# {count} questions over three connections", flush=True)
 
 
 if __name__ == "__main__":

@@ -392,6 +392,7 @@ static void defaults(void **state)
 	assert_int_equal(config->limits.worker_cpu_ns, 10000000);
 	assert_int_equal(config->limits.worker_memory, 8388608);
 	assert_int_equal(config->limits.certificate_cache, 100000);
+	assert_int_equal(config->limits.connection_age_ns, INT64_C(1800000000000));
 	assert_false(config->headers.managed_transform || config->headers.client_cert ||
 		     config->headers.forward_certificate);
 	assert_true(config->refusals_reason);

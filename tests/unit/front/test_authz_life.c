@@ -240,7 +240,8 @@ static void old_connections_move(void **state)
 
 	(void)state;
 	authz_rig_ask(end, &check);
-	authz_rig_sleep(end, AUTHZ_AGE_NS / 10 * 11 + AUTHZ_GOAWAY_NS);
+	/* limits.connection_age, and the tenth. */
+	authz_rig_sleep(end, INT64_C(1980000000000) + AUTHZ_GOAWAY_NS);
 	assert_int_equal(end->peer->goaways, 1);
 	assert_true(end->finished);
 	assert_int_equal(end->stats.aged, 1);
