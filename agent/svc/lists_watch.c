@@ -74,7 +74,7 @@ static bool has_jumped(struct revoker *revoker)
 
 	if (by > -JUMP_NS && by < JUMP_NS)
 		return false;
-	log_warning("the clock was set by %lld s: when lists are looked for is planned again", (long long)(by / POLL_NS));
+	log_warning("the clock was set: when lists are looked for is planned again (%lld s)", (long long)(by / POLL_NS));
 	revoker->clocks_apart = apart;
 	return true;
 }
