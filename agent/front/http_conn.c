@@ -101,6 +101,20 @@ static int64_t patience_until(const struct http_server *server, const struct htt
 	return since + (visitor->busy || !visitor->served ? HTTP_PATIENCE_NS : HTTP_IDLE_NS);
 }
 
+/*
+ * Whether it closed its half right behind its last bytes: libmicrohttpd has not read to that end then, and
+ * no event tells of it again. Looked at once after each answer.
+ */
+static bool has_closed_before(struct http_visitor *visitor)
+{
+	char byte;
+
+	if (visitor->busy || visitor->looked || visitor->shut)
+		return false;
+	visitor->looked = true;
+	return recv(visitor->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 static void on_sweep(void *arg)
 {
 	struct http_server *server = arg;
@@ -108,7 +122,9 @@ static void on_sweep(void *arg)
 	struct http_visitor *visitor;
 
 	DL_FOREACH(server->visitors, visitor)
-		if (now >= patience_until(server, visitor)) {
+		if (has_closed_before(visitor)) {
+			shut(visitor);
+		} else if (now >= patience_until(server, visitor)) {
 			if (!server->draining)
 				metric_add(&server->stats.timeouts, 1);
 			shut(visitor);
@@ -156,6 +172,7 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *con
 	struct http_visitor *visitor = visitor_of(connection);
 
 	visitor->busy = true;
+	visitor->looked = false;
 	visitor->since_ns = loop_now_ns(server->loop);
 	return http_call_begin(visitor, connection, target);
 }

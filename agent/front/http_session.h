@@ -26,6 +26,7 @@ struct http_visitor {
 	bool busy;	  /* a request has begun and its answer is not through */
 	bool pending;	  /* the engine has it */
 	bool served;	  /* an answer is through */
+	bool looked;	  /* for its end, since then */
 	bool shut;
 	struct peer peer;
 	struct http_visitor *prev, *next;
