@@ -165,9 +165,9 @@ static void encode(struct http_call *call, struct http_answer *answer)
 					   "the answer is larger than what proxies take");
 		err = answer_of(call, answer, &ignored);
 	} else if (lost.request_removals || lost.response_removals || lost.response_headers) {
-		http_complain(call->server, &call->visitor->peer,
-			      "a worker edits headers in a way that this proxy's HTTP form cannot carry",
-			      "edit them in the proxy, or use gRPC with Envoy");
+		conns_complain(&call->server->conns, &call->visitor->peer,
+			       "a worker edits headers in a way that this proxy's HTTP form cannot carry",
+			       "edit them in the proxy, or use gRPC with Envoy");
 	}
 	if (err)
 		http_answer_refuse(answer, call->visitor->dialect);
@@ -187,7 +187,7 @@ static bool queue(struct http_call *call, const struct http_answer *answer)
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 		answer->body.len, (void *)(uintptr_t)answer->body.ptr, MHD_RESPMEM_MUST_COPY);
 	/* Behind a CONNECT a 2xx has no length, whatever it says. */
-	bool closes = call->closes || call->server->draining || strcmp(call->head.method, "CONNECT") == 0;
+	bool closes = call->closes || call->server->conns.draining || strcmp(call->head.method, "CONNECT") == 0;
 	bool good;
 
 	if (!response)
@@ -262,7 +262,7 @@ static void on_peer(void *arg)
 
 static void arm_expiry(struct http_server *server)
 {
-	int64_t now = loop_now_ns(server->loop), at = INT64_MAX;
+	int64_t now = loop_now_ns(server->conns.loop), at = INT64_MAX;
 	const struct http_call *call;
 
 	/* Few wait, and each may have brought a timeout of its own. */
@@ -275,7 +275,7 @@ static void arm_expiry(struct http_server *server)
 
 void http_calls_expire(struct http_server *server)
 {
-	int64_t now = loop_now_ns(server->loop);
+	int64_t now = loop_now_ns(server->conns.loop);
 	struct http_call *call, *next;
 
 	DL_FOREACH_SAFE(server->pending, call, next) {
@@ -295,7 +295,7 @@ static void wait_for_it(struct http_call *call)
 	call->phase = HTTP_WAITING;
 	call->visitor->pending = true;
 	MHD_suspend_connection(call->head.connection);
-	call->watch = loop_io_new(server->loop, call->visitor->fd, on_peer, call);
+	call->watch = loop_io_new(server->conns.loop, call->visitor->fd, on_peer, call);
 	DL_APPEND(server->pending, call);
 	arm_expiry(server);
 }

@@ -11,8 +11,6 @@
 #include "core/metrics.h"
 #include "front/http_session.h"
 
-/* Between two complaints in the log; the ones between are counted. */
-#define COMPLAIN_NS INT64_C(1000000000)
 #define SWEEP_NS INT64_C(1000000000)
 #define DRAIN_SWEEP_NS INT64_C(50000000)
 /* limits.connections is what counts, and the listeners keep it. */
@@ -30,20 +28,6 @@ struct relayed {
 	struct peer peer;
 	struct relayed *prev, *next;
 };
-
-void http_complain(struct http_server *server, const struct peer *peer, const char *what, const char *hint)
-{
-	int64_t now = loop_now_ns(server->loop);
-
-	/* Rubbish may come by the thousand: a line a second says as much. */
-	if (server->complained_ns && now - server->complained_ns < COMPLAIN_NS) {
-		server->silent++;
-		return;
-	}
-	server->complained_ns = now;
-	log_warning("http %s: %s; %s (%u more such lines left out)", peer->text, what, hint, server->silent);
-	server->silent = 0;
-}
 
 static void drive(struct http_server *server)
 {
@@ -72,16 +56,6 @@ static void on_expiry(void *arg)
 	http_calls_expire(arg);
 }
 
-static void connection_gone(struct http_server *server)
-{
-	server->count--;
-	metric_add(&server->stats.closed, 1);
-	if (server->closed)
-		server->closed(server->closed_arg);
-	if (server->draining && server->count == 0)
-		loop_timer_set(server->idle, 0);
-}
-
 /* What is shut looks to libmicrohttpd as if the proxy had closed. */
 static void shut(struct http_visitor *visitor)
 {
@@ -96,7 +70,7 @@ static int64_t patience_until(const struct http_server *server, const struct htt
 
 	if (visitor->pending || visitor->shut)
 		return INT64_MAX;
-	if (server->draining)
+	if (server->conns.draining)
 		return (since > server->drain_ns ? since : server->drain_ns) + HTTP_DRAIN_NS;
 	return since + (visitor->busy || !visitor->served ? HTTP_PATIENCE_NS : HTTP_IDLE_NS);
 }
@@ -118,19 +92,19 @@ static bool has_closed_before(struct http_visitor *visitor)
 static void on_sweep(void *arg)
 {
 	struct http_server *server = arg;
-	int64_t now = loop_now_ns(server->loop);
+	int64_t now = loop_now_ns(server->conns.loop);
 	struct http_visitor *visitor;
 
 	DL_FOREACH(server->visitors, visitor)
 		if (has_closed_before(visitor)) {
 			shut(visitor);
 		} else if (now >= patience_until(server, visitor)) {
-			if (!server->draining)
+			if (!server->conns.draining)
 				metric_add(&server->stats.timeouts, 1);
 			shut(visitor);
 		}
 	if (server->visitors)
-		loop_timer_set(server->sweep, server->draining ? DRAIN_SWEEP_NS : SWEEP_NS);
+		loop_timer_set(server->sweep, server->conns.draining ? DRAIN_SWEEP_NS : SWEEP_NS);
 }
 
 static void visitor_gone(struct http_visitor *visitor)
@@ -141,7 +115,7 @@ static void visitor_gone(struct http_visitor *visitor)
 	DL_DELETE(server->visitors, visitor);
 	free(visitor);
 	if (!relayed)
-		connection_gone(server);
+		conns_went(&server->conns);
 }
 
 static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
@@ -157,7 +131,7 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
 	*context = server->arriving;
 	server->arriving = NULL;
 	if (!server->visitors)
-		loop_timer_set(server->sweep, server->draining ? DRAIN_SWEEP_NS : SWEEP_NS);
+		loop_timer_set(server->sweep, server->conns.draining ? DRAIN_SWEEP_NS : SWEEP_NS);
 	DL_APPEND(server->visitors, (struct http_visitor *)*context);
 }
 
@@ -173,7 +147,7 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *con
 
 	visitor->busy = true;
 	visitor->looked = false;
-	visitor->since_ns = loop_now_ns(server->loop);
+	visitor->since_ns = loop_now_ns(server->conns.loop);
 	return http_call_begin(visitor, connection, target);
 }
 
@@ -207,7 +181,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
 	*context = NULL;
 	visitor->busy = false;
 	visitor->served |= well;
-	visitor->since_ns = loop_now_ns(server->loop);
+	visitor->since_ns = loop_now_ns(server->conns.loop);
 }
 
 static void quiet(void *arg, const char *fmt, va_list args)
@@ -234,34 +208,21 @@ static bool start_daemon(struct http_server *server)
 		log_error("http cannot be served on this loop (libmicrohttpd); are there descriptors left?");
 		return false;
 	}
-	server->io = loop_io_new(server->loop,
+	server->io = loop_io_new(server->conns.loop,
 				 MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
 				 on_turn, server);
 	return true;
-}
-
-static void on_idle(void *arg)
-{
-	struct http_server *server = arg;
-	void (*drained)(void *arg) = server->drained;
-
-	if (!server->draining || server->count || !drained)
-		return;
-	/* Once, whatever still comes and goes. */
-	server->drained = NULL;
-	drained(server->drained_arg);
 }
 
 struct http_server *http_server_new(struct loop *loop, struct engine *engine)
 {
 	struct http_server *server = mem_new(sizeof(*server));
 
-	server->loop = loop;
+	conns_init(&server->conns, loop, "http", &server->stats.accepted, &server->stats.closed);
 	server->engine = engine;
 	server->turn = loop_timer_new(loop, on_turn, server);
 	server->sweep = loop_timer_new(loop, on_sweep, server);
 	server->expiry = loop_timer_new(loop, on_expiry, server);
-	server->idle = loop_timer_new(loop, on_idle, server);
 	return server;
 }
 
@@ -275,7 +236,7 @@ static bool introduce(struct http_server *server, int fd, const struct peer *pee
 
 	*visitor = (struct http_visitor){
 		.server = server, .dialect = dialect, .fd = fd, .relayed = relayed, .peer = *peer,
-		.since_ns = loop_now_ns(server->loop),
+		.since_ns = loop_now_ns(server->conns.loop),
 	};
 	/* A peer that has gone already has no name. */
 	if (getpeername(fd, (struct sockaddr *)&address, &len) != 0)
@@ -298,11 +259,11 @@ static void on_relay_end(void *arg, enum err why)
 	if (why == ERR_TIMEOUT)
 		metric_add(&server->stats.timeouts, 1);
 	if (why == ERR_CRYPTO)
-		http_complain(server, &relayed->peer, "the TLS handshake failed",
-			      "the proxy needs to speak TLS here, with a certificate of client_authorities where that is set");
+		conns_complain(&server->conns, &relayed->peer, "the TLS handshake failed",
+			       "the proxy needs to speak TLS here, with a certificate of client_authorities where that is set");
 	DL_DELETE(server->relays, relayed);
 	free(relayed);
-	connection_gone(server);
+	conns_went(&server->conns);
 }
 
 /* Our end of the pair goes to the relay, the other one is as good as a connection. */
@@ -317,7 +278,7 @@ static bool introduce_tls(struct http_server *server, int fd, const struct peer 
 	relayed = mem_new(sizeof(*relayed));
 	relayed->server = server;
 	relayed->peer = *peer;
-	relayed->relay = http_relay_new(server->loop, fd, tls, pair[0], on_relay_end, relayed);
+	relayed->relay = http_relay_new(server->conns.loop, fd, tls, pair[0], on_relay_end, relayed);
 	DL_APPEND(server->relays, relayed);
 	/* If this comes to nothing, the relay sees its end closed. */
 	(void)introduce(server, pair[1], peer, true, dialect);
@@ -329,26 +290,24 @@ void http_server_accept(struct http_server *server, int fd, struct tls_server *t
 {
 	struct peer peer;
 
-	server->count++;
-	metric_add(&server->stats.accepted, 1);
+	conns_came(&server->conns);
 	peer_of(fd, &peer);
 	if (!start_daemon(server) || (tls && !introduce_tls(server, fd, &peer, tls, dialect))) {
 		close(fd);
-		connection_gone(server);
+		conns_went(&server->conns);
 	} else if (!tls && !introduce(server, fd, &peer, false, dialect)) {
-		connection_gone(server);
+		conns_went(&server->conns);
 	}
 }
 
 void http_server_on_closed(struct http_server *server, void (*closed)(void *arg), void *arg)
 {
-	server->closed = closed;
-	server->closed_arg = arg;
+	conns_on_closed(&server->conns, closed, arg);
 }
 
 size_t http_server_connections(const struct http_server *server)
 {
-	return server->count;
+	return server->conns.count;
 }
 
 const struct http_stats *http_server_stats(const struct http_server *server)
@@ -358,13 +317,9 @@ const struct http_stats *http_server_stats(const struct http_server *server)
 
 void http_server_drain(struct http_server *server, void (*done)(void *arg), void *arg)
 {
-	server->draining = true;
-	server->drain_ns = loop_now_ns(server->loop);
-	server->drained = done;
-	server->drained_arg = arg;
+	server->drain_ns = loop_now_ns(server->conns.loop);
 	loop_timer_set(server->sweep, DRAIN_SWEEP_NS);
-	if (server->count == 0)
-		loop_timer_set(server->idle, 0);
+	conns_drain(&server->conns, done, arg);
 }
 
 /* A daemon with resting connections cannot be stopped. */
@@ -383,8 +338,7 @@ void http_server_free(struct http_server *server)
 {
 	if (!server)
 		return;
-	server->draining = false;
-	server->closed = NULL;
+	conns_mute(&server->conns);
 	while (server->relays) {
 		struct relayed *relayed = server->relays;
 
@@ -397,6 +351,6 @@ void http_server_free(struct http_server *server)
 	loop_timer_free(server->turn);
 	loop_timer_free(server->sweep);
 	loop_timer_free(server->expiry);
-	loop_timer_free(server->idle);
+	conns_fini(&server->conns);
 	free(server);
 }

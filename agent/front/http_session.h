@@ -5,11 +5,11 @@
 #include <microhttpd.h>
 
 #include "base/arena.h"
+#include "front/conns.h"
 #include "front/http_conn.h"
 #include "front/http_head.h"
 #include "front/http_relay.h"
 #include "io/loop_io.h"
-#include "io/stream.h"
 
 /* What http_conn.c and http_call.c share; nobody else includes it. */
 
@@ -56,7 +56,7 @@ struct http_call {
 };
 
 struct http_server {
-	struct loop *loop;
+	struct conns conns;
 	struct engine *engine;
 	struct MHD_Daemon *daemon;
 	struct loop_io *io;
@@ -65,27 +65,15 @@ struct http_server {
 	struct http_visitor *visitors;
 	struct http_visitor *arriving; /* what the next connection of the daemon is */
 	struct relayed *relays;
-	size_t count; /* connections */
 	struct http_call *pending, *pool;
 	unsigned pooled;
-	void (*closed)(void *arg);
-	void *closed_arg;
-	bool draining;
-	int64_t drain_ns;
-	void (*drained)(void *arg);
-	void *drained_arg;
-	struct loop_timer *idle; /* tells that nothing is left, from the loop and not from within drain() */
-	int64_t complained_ns;
-	unsigned silent; /* complaints since that were not logged */
+	int64_t drain_ns; /* when it began */
 };
 
 /* http_conn.c */
 
 /* libmicrohttpd has something to do, though no socket says so. */
 void http_server_turn(struct http_server *server);
-
-/* For the log: what a peer did, and what to do about it; a line a second at most. */
-void http_complain(struct http_server *server, const struct peer *peer, const char *what, const char *hint);
 
 /* http_call.c */
 
