@@ -21,8 +21,10 @@ LOCK = threading.Lock()
 
 @functools.cache
 def bomb():
+    """200 MB of zeros that take no time to pack: blocks that need nothing of those before. The checksum at the end is missing."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    return b"".join(packer.compress(b"\0" * (1 << 20)) for _ in range(200)) + packer.flush()
+    head = packer.compress(b"") + packer.flush(zlib.Z_FULL_FLUSH)
+    return head + (packer.compress(b"\0" * (1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)) * 200
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
