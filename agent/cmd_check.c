@@ -76,7 +76,7 @@ int cmd_check(int argc, char **argv)
 	/* What is wrong is in diag, and that decides. */
 	if (setup_new(path, NULL, 1, &diag, &setup) == ERR_OK) {
 		lint(setup->snapshot, &diag);
-		revocation_unref(lists_offline(setup->snapshot, clock_wall_s(), &diag));
+		revocation_unref(lists_offline(setup->snapshot, clock_wall_s(), NULL, &diag));
 	}
 	if (o.haproxy)
 		haproxy_check(o.haproxy, setup ? setup->snapshot : NULL, &diag);

@@ -12,6 +12,14 @@
 /* The engine asks for the time without an argument of ours; a process evaluates one request. */
 static int64_t fixed_now;
 
+/* What reading lists took is no part of the request's deadline, since an agent has them beforehand. */
+static int64_t reading_ns;
+
+static int64_t mono_ns(void)
+{
+	return clock_mono_ns() - reading_ns;
+}
+
 static int64_t fixed_wall_s(void)
 {
 	return fixed_now;
@@ -96,23 +104,80 @@ static enum err fill(struct request *req, const struct eval_input *input)
 	return err || input->connection ? err : fill_request(req, input);
 }
 
-static void done_never(struct ticket *ticket)
+/* The one request, and what it waits for: lists that the state folder may have a copy of. */
+struct offline {
+	struct ticket ticket;
+	bool is_done;
+	struct engine *engine;
+	const struct snapshot *snapshot;
+	struct offline_points points;
+	struct revocation_wait *wait;
+};
+
+static void on_done(struct ticket *ticket)
 {
-	(void)ticket;
+	((struct offline *)(void *)ticket)->is_done = true;
 }
 
-/* Nothing in an offline evaluation can answer later: what waits, waits for the network. */
-static void submit(struct engine *engine, struct request *req)
+static bool offline_ocsp(void *arg, const struct revocation_question *question, int64_t now,
+			 struct ocsp_record *out)
 {
-	struct ticket ticket = { .req = req, .on_done = done_never };
+	(void)arg, (void)question, (void)now, (void)out;
+	return false;
+}
 
-	if (engine_submit(engine, &ticket) == ENGINE_DONE)
+/* No network is there to wait for; a copy, or a CA that the chain brought, may help. */
+static bool offline_ask(void *arg, struct revocation_wait *wait)
+{
+	struct offline *offline = arg;
+	bool helps = offline_points_add(&offline->points, offline->snapshot, wait->questions, wait->count);
+
+	for (size_t i = 0; i < wait->count; i++)
+		helps |= wait->questions[i].kind == ASK_CHECK;
+	offline->wait = helps ? wait : NULL;
+	return helps;
+}
+
+static void offline_cancel(void *arg, struct revocation_wait *wait)
+{
+	struct offline *offline = arg;
+
+	(void)wait;
+	offline->wait = NULL;
+}
+
+static const struct revocation_ops offline_ops = { .ocsp = offline_ocsp, .ask = offline_ask,
+						   .cancel = offline_cancel };
+
+static void read_lists(struct offline *offline)
+{
+	int64_t start = clock_mono_ns();
+
+	engine_revocation(offline->engine, lists_offline(offline->snapshot, fixed_now, &offline->points, NULL));
+	reading_ns += clock_mono_ns() - start;
+}
+
+/* Nothing in an offline evaluation can answer later: what still waits then, waits for the network. */
+static void submit(struct offline *offline, struct request *req)
+{
+	struct engine *engine = offline->engine;
+
+	offline->ticket = (struct ticket){ .req = req, .on_done = on_done };
+	offline->is_done = engine_submit(engine, &offline->ticket) == ENGINE_DONE;
+	while (!offline->is_done && offline->wait) {
+		struct revocation_wait *wait = offline->wait;
+
+		offline->wait = NULL;
+		read_lists(offline);
+		wait->on_done(wait);
+	}
+	if (offline->is_done)
 		return;
-	engine_cancel(&ticket);
+	engine_cancel(&offline->ticket);
 	engine_refuse(engine, req, REASON_POLICY_ERROR, "the worker waits for something that eval never asks");
 }
 
-static json_t *decide(struct engine *engine, const struct eval_input *input, bool trace)
+static json_t *decide(struct offline *offline, const struct eval_input *input, bool trace)
 {
 	struct request req;
 	struct arena arena;
@@ -121,9 +186,9 @@ static json_t *decide(struct engine *engine, const struct eval_input *input, boo
 	arena_init(&arena, ARENA_MAX);
 	request_init(&req, &arena);
 	if (!fill(&req, input)) {
-		submit(engine, &req);
+		submit(offline, &req);
 		object = eval_json(&req, trace);
-		engine_release(engine, &req);
+		engine_release(offline->engine, &req);
 	}
 	arena_fini(&arena);
 	return object;
@@ -134,19 +199,21 @@ json_t *eval_run(struct setup *setup, const struct eval_input *input, bool trace
 	struct chaincache *chains = chaincache_new(CHAINS_MAX);
 	struct inflight inflight = { 0 };
 	struct engine_env env = {
-		.mono_ns = clock_mono_ns, .wall_s = fixed_wall_s, .wall_ns = fixed_wall_ns,
+		.mono_ns = mono_ns, .wall_s = fixed_wall_s, .wall_ns = fixed_wall_ns,
 		.policy = &policy_lua_ops, .chains = chains, .inflight = &inflight,
-		.retire = retire, .loops = 1,
+		.retire = retire, .loops = 1, .revocation = &offline_ops,
 	};
-	struct engine *engine;
+	struct offline offline = { .snapshot = setup->snapshot };
 	json_t *object;
 
+	env.revocation_arg = &offline;
 	fixed_now = input->at;
-	engine = engine_new(&env, snapshot_ref(setup->snapshot), setup->policies[0]);
+	offline.engine = engine_new(&env, snapshot_ref(setup->snapshot), setup->policies[0]);
 	setup->policies[0] = NULL;
-	engine_revocation(engine, lists_offline(setup->snapshot, input->at, NULL));
-	object = decide(engine, input, trace);
-	engine_free(engine);
+	read_lists(&offline);
+	object = decide(&offline, input, trace);
+	engine_free(offline.engine);
+	offline_points_fini(&offline.points);
 	chaincache_free(chains);
 	return object;
 }

@@ -15,6 +15,8 @@
 #include "pki/points.h"
 
 #define DENY_BYTES_MAX (16u << 20)
+#define DENY_TOO_LARGE "the file is larger than 16 MB"
+#define LIST_TOO_LARGE "the lists in it are larger than 64 MB, decoded"
 
 struct delta *delta_ref(struct delta *delta)
 {
@@ -301,6 +303,10 @@ static void read_lists(struct list_job *job)
 		fault(job, ERR_FORMAT, "neither a whole DER list nor PEM with X509 CRL blocks");
 		return;
 	}
+	if (len > LIST_BYTES_MAX) {
+		fault(job, ERR_LIMIT, LIST_TOO_LARGE);
+		return;
+	}
 	job->body.len = len;
 	bytes = bulk_slice(&job->body);
 	hash_bytes(job, bytes);
@@ -353,7 +359,7 @@ static void drop_results(struct list_job *job)
 static enum err read_outdated(struct list_job *job)
 {
 	char *path = list_outdated_path(job->path);
-	enum err err = path ? bulk_read(&job->body, path, LIST_BYTES_MAX) : ERR_MEMORY;
+	enum err err = path ? bulk_read(&job->body, path, LIST_TEXT_MAX) : ERR_MEMORY;
 
 	job->is_outdated = !err;
 	free(path);
@@ -362,13 +368,13 @@ static enum err read_outdated(struct list_job *job)
 
 static void read_path(struct list_job *job)
 {
-	enum err err = bulk_read(&job->body, job->path, job->is_deny ? DENY_BYTES_MAX : LIST_BYTES_MAX);
+	enum err err = bulk_read(&job->body, job->path, job->is_deny ? DENY_BYTES_MAX : LIST_TEXT_MAX);
 
 	job->is_missing = err == ERR_IO && errno == ENOENT;
 	if (job->is_missing && job->from == LIST_FROM_COPY)
 		err = read_outdated(job);
 	if (err)
-		fault(job, err, err == ERR_IO ? strerror(errno) : "the file is too large");
+		fault(job, err, err == ERR_IO ? strerror(errno) : job->is_deny ? DENY_TOO_LARGE : LIST_TOO_LARGE);
 }
 
 void list_job_run(struct list_job *job)

@@ -13,7 +13,9 @@
  * Bytes become lists. A job is filled by the revoker's loop, run on its worker,
  * and read by the loop again; nobody else touches it meanwhile.
  */
-#define LIST_BYTES_MAX (64u << 20)
+#define LIST_BYTES_MAX (64u << 20) /* decoded: of all lists of a source together */
+/* As PEM, with line ends of two octets: whatever is larger cannot decode to less. */
+#define LIST_TEXT_MAX (LIST_BYTES_MAX / 3 * 4 / 32 * 33 + 65536)
 #define LIST_AHEAD "thisUpdate of the list lies in the future; see the clocks"
 #define LIST_PER_SOURCE 64 /* lists in one file */
 #define LIST_FRESHEST_MAX 4
@@ -89,6 +91,8 @@ void list_job_free(struct list_job *job);
 enum err list_draft(const char *path, struct slice bytes) MUST_USE;
 enum err list_keep(const char *path) MUST_USE;
 void list_drop(const char *path); /* there is no draft: fine */
+/* Removes drafts that a process left behind which was killed. */
+void list_sweep(const char *folder);
 
 /* The copy could not be replaced: it goes under this name, so that after a start it does not pass for the last list, and what it
  * revokes still counts. list_keep removes it. */

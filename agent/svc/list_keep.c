@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +10,8 @@
 #include <xxhash.h>
 
 #include "svc/list_job.h"
+
+#define DRAFT ".new"
 
 static bool write_all(int fd, struct slice bytes)
 {
@@ -44,7 +47,7 @@ static char *draft_of(const char *path)
 {
 	char *draft = NULL;
 
-	return asprintf(&draft, "%s.new", path) < 0 ? NULL : draft;
+	return asprintf(&draft, "%s" DRAFT, path) < 0 ? NULL : draft;
 }
 
 static enum err fail(const char *draft)
@@ -132,6 +135,18 @@ enum err list_keep(const char *path)
 	}
 	free(draft);
 	return err;
+}
+
+void list_sweep(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)) != NULL)
+		if (slice_ends(slice_str(entry->d_name), SLICE_LIT(DRAFT)))
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	if (dir)
+		closedir(dir);
 }
 
 void list_drop(const char *path)

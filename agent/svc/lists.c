@@ -151,7 +151,7 @@ static void fetch(struct revoker *revoker, struct source *source)
 	struct http_request request = {
 		.url = source->name,
 		.public_only = source->authority->public_only,
-		.max_bytes = LIST_BYTES_MAX / 3 * 4 + 65536, /* as PEM; the list itself is bounded when decoded */
+		.max_bytes = LIST_TEXT_MAX,
 		.timeout_ms = FETCH_MS,
 		.accept = "application/pkix-crl, */*",
 		.on_done = source_fetched,

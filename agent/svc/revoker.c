@@ -396,6 +396,8 @@ static bool open_parts(struct revoker *revoker, const char *state)
 		revoker->folder = NULL;
 	if (revoker->folder && mkdir(revoker->folder, 0700) && errno != EEXIST)
 		log_warning("%s: %s; lists are not kept for the next start", revoker->folder, strerror(errno));
+	if (revoker->folder)
+		list_sweep(revoker->folder);
 	return revoker->http && revoker->ocsp_http && watch_open(revoker);
 }
 
