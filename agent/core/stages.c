@@ -179,6 +179,16 @@ static enum reason find_host(struct request *req, const struct host_conf *named)
 	return REASON_HOST_UNKNOWN;
 }
 
+/* Told by the proxy that ended TLS, or by one before it in the header of RFC 8470 5.1: whoever said that, it only denies. */
+static bool is_early(const struct request *req)
+{
+	struct slice ignored;
+
+	return request_true(req, ARG_EARLY) ||
+	       (request_sent(req, ARG_HEADERS) &&
+		request_header(req, SLICE_LIT("early-data"), &ignored) == HEADER_PRESENT);
+}
+
 enum reason stage_admit(struct request *req)
 {
 	const struct host_conf *named =
@@ -191,7 +201,7 @@ enum reason stage_admit(struct request *req)
 		reason = find_host(req, named);
 	if (reason == REASON_ALLOWED && !req->connection)
 		reason = canonical_path(req);
-	if (reason == REASON_ALLOWED && request_true(req, ARG_EARLY)) {
+	if (reason == REASON_ALLOWED && is_early(req)) {
 		request_explain(req, "it came as TLS early data, which can be replayed", SLICE_EMPTY);
 		return REASON_EARLY_DATA;
 	}

@@ -44,9 +44,6 @@ void fill_from_header(const struct filling *filling, struct slice name, struct s
 {
 	if (slice_eq_nocase(name, SLICE_LIT("x-request-id")))
 		fill_text(filling, ARG_ID, value);
-	/* Whatever it says, it is a "1"; and whoever said it, it only denies. */
-	else if (slice_eq_nocase(name, SLICE_LIT("early-data")))
-		filling->req->args[ARG_EARLY] = (struct value){ .kind = VALUE_BOOL, .boolean = true };
 }
 
 enum err fill_source(const struct filling *filling, struct slice address)

@@ -24,7 +24,7 @@ void fill_text(const struct filling *filling, enum arg arg, struct slice text);
 /* An empty text is "looked for, and there was none". */
 void fill_text_or_null(const struct filling *filling, enum arg arg, struct slice text);
 
-/* What a header says to every front that has all of them: x-request-id, and Early-Data (RFC 8470 5.1). */
+/* What a header says to every front that has all of them: x-request-id. */
 void fill_from_header(const struct filling *filling, struct slice name, struct slice value);
 
 /* ARG_SRC by the text of an IPv4 or IPv6 address. ERR_FORMAT, ERR_MEMORY. */

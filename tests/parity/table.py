@@ -54,6 +54,8 @@ def scenarios():
     for word in ALLOWS + RESPONDS + FAULTS:
         for certificate in ("alice", None):
             yield Scenario(certificate, "worker.example.com", headers=(("x-do", word), ("x-secret", "1"), ("x-kept", "1")))
+    for certificate in ("alice", None):
+        yield Scenario(certificate, "www.example.com", headers=(("Early-Data", "1"),))
     for sni in ("www.example.com", "other.example.com"):
         for certificate in ("alice", "foreign", None):
             yield Scenario(certificate, "api.example.com", sni=sni)

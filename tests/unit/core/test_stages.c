@@ -132,6 +132,7 @@ static void early_data_is_too_early_whatever_the_certificate(void **state)
 	CHECK(REASON_EARLY_DATA, "admit", ALICE, BOOL("early", true));
 	CHECK(REASON_EARLY_DATA, "admit", INT("early", 1), TEXT("host", "open.example.com"));
 	CHECK(REASON_ALLOWED, "decision", ALICE, BOOL("early", false));
+	CHECK(REASON_EARLY_DATA, "admit", ALICE, BINARY("headers", SLICE_INIT("\x0a" "Early-Data" "\x01" "1" "\0\0")));
 	assert_int_equal(reason_status(REASON_EARLY_DATA), 425);
 }
 
