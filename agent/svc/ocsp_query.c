@@ -169,6 +169,7 @@ static bool goes_back(const struct ocsp_flight *flight, const struct ocsp_answer
 static void take_answer(struct ocsp_flight *flight, const struct ocsp_answer *answer, int64_t now)
 {
 	struct revoker *revoker = flight->revoker;
+	struct ocsp_seen before;
 	double left = (double)(answer->until - now);
 	struct ocsp_record record = {
 		.revoked = answer->status == OCSP_STATUS_REVOKED,
@@ -186,6 +187,9 @@ static void take_answer(struct ocsp_flight *flight, const struct ocsp_answer *an
 		record.look_again = now + 1;
 	if (record.used_from > record.look_again)
 		record.used_from = record.look_again;
+	ocsp_cache_peek(revoker->cache, &flight->key, now, &before);
+	if (record.revoked != (before.answered && before.record.revoked))
+		ocsp_keep_note(revoker, &flight->key, &record);
 	/* Whoever remembers a decision goes by the number of the state. */
 	if (ocsp_cache_put(revoker->cache, &flight->key, &record))
 		(void)revoker_change(revoker);

@@ -398,6 +398,7 @@ static bool open_parts(struct revoker *revoker, const char *state)
 		log_warning("%s: %s; lists are not kept for the next start", revoker->folder, strerror(errno));
 	if (revoker->folder)
 		list_sweep(revoker->folder);
+	ocsp_keep_open(revoker);
 	return revoker->http && revoker->ocsp_http && watch_open(revoker);
 }
 
@@ -423,6 +424,7 @@ static void close_parts(struct revoker *revoker)
 	loop_timer_free(revoker->ocsp_timer);
 	loop_free(revoker->worker_loop);
 	loop_free(revoker->loop);
+	ocsp_keep_close(revoker);
 	ocsp_cache_free(revoker->cache);
 	for (size_t i = 0; i < revoker->former_count; i++)
 		revocation_unref(revoker->former[i]);

@@ -97,6 +97,7 @@ struct authority {
 struct ocsp_flight;
 struct ocsp_responder;
 struct ocsp_watch;
+struct ocsp_keep;
 
 /* Whom to ask about certificates of one issuer that name the same responders. Shared, counted. */
 struct ocsp_target {
@@ -137,6 +138,7 @@ struct revoker {
 	struct ocsp_responder *responders;
 	struct ocsp_target *targets;
 	struct ocsp_watch *watches;
+	struct ocsp_keep *keep; /* NULL: nothing is kept for the next start */
 	int64_t first_due; /* of the watches; 0: there is none */
 	struct loop_timer *ocsp_timer; /* when the first watch is due */
 	struct configuring *configuring;
@@ -228,5 +230,13 @@ void ocsp_watch_put(struct revoker *revoker, const struct ocsp_key *key, struct 
 /* ocsp_timer's. */
 void ocsp_watch_due(void *arg);
 void ocsp_watch_close(struct revoker *revoker);
+
+/* ocsp_keep.c */
+
+/* Reads what was kept into the cache. */
+void ocsp_keep_open(struct revoker *revoker);
+/* The answer about a certificate is another one than before: revoked, or no longer. */
+void ocsp_keep_note(struct revoker *revoker, const struct ocsp_key *key, const struct ocsp_record *record);
+void ocsp_keep_close(struct revoker *revoker);
 
 #endif

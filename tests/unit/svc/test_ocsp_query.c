@@ -134,6 +134,65 @@ static void falls_back_to_get(void **state)
 	}
 }
 
+static void start_again(struct rig *rig)
+{
+	rig_stop(rig);
+	rig_start(rig);
+	configure_with(rig, NULL, false, false);
+}
+
+struct released {
+	struct rig *rig;
+	const struct certs *leaf;
+};
+
+static bool is_released(void *arg)
+{
+	const struct released *released = arg;
+	struct ocsp_record record;
+
+	return look(released->rig, released->leaf, &record) && !record.revoked;
+}
+
+/* What was denied is, whether or not a responder is there, until it says something else. */
+static void revoked_over_a_start(void **state)
+{
+	struct rig *rig = *state;
+	struct certs *good = leaf_of(rig, "0A", "both", "a.ocsp"), *bad = leaf_of(rig, "0B", "both", "b.ocsp");
+	struct released released = { .rig = rig };
+	struct ocsp_record record;
+	char command[256];
+
+	configure_with(rig, NULL, false, false);
+	put_answer(rig, "a.ocsp", (struct ocsps_spec){ .cert = good });
+	put_answer(rig, "b.ocsp", (struct ocsps_spec){ .cert = bad, .status = OCSPS_REVOKED, .reason = 1 });
+	assert_true(learn(rig, good, &record) && !record.revoked);
+	assert_true(learn(rig, bad, &record) && record.revoked);
+	put_answer(rig, "b.ocsp", (struct ocsps_spec){ .cert = bad });
+	/* A row that was cut short. */
+	snprintf(command, sizeof(command), "printf xxx >> %s/lists/ocsp", rig->state_folder);
+	assert_int_equal(system(command), 0);
+	start_again(rig);
+	assert_false(look(rig, good, &record));
+	assert_true(look(rig, bad, &record));
+	assert_true(record.revoked);
+	assert_int_equal(record.reason, 1);
+	assert_int_equal(record.this_update, rig->now - 10);
+	/* That look has made it be asked for. */
+	released.leaf = bad;
+	assert_true(io_until(rig->loop, is_released, &released, 5000));
+	start_again(rig);
+	assert_false(look(rig, bad, &record));
+	put_answer(rig, "b.ocsp", (struct ocsps_spec){ .cert = bad, .status = OCSPS_REVOKED });
+	assert_true(learn(rig, bad, &record) && record.revoked);
+	snprintf(command, sizeof(command), "printf x | dd of=%s/lists/ocsp bs=1 seek=70 conv=notrunc 2>/dev/null", rig->state_folder);
+	assert_int_equal(system(command), 0);
+	start_again(rig);
+	assert_false(look(rig, bad, &record));
+	certs_free(good);
+	certs_free(bad);
+}
+
 static void comes_back_to_post(void **state)
 {
 	struct rig *rig = *state;
@@ -283,6 +342,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_RIG(refuses_what_neither_way_brings), WITH_RIG(a_revoked_responder_says_nothing),
 		WITH_RIG(asks_by_post_with_a_nonce),	   WITH_RIG(falls_back_to_get),
+		WITH_RIG(revoked_over_a_start),
 		WITH_RIG(comes_back_to_post),		   WITH_RIG(refreshes_what_is_in_use),
 		WITH_RIG(a_hundred_ask_once),
 	};
