@@ -198,6 +198,26 @@ def a_kill_in_the_midst_of_a_refresh():
 
 
 @tests
+def a_kill_and_a_responder_that_is_down():
+    ca = revocable.Ca(FOLDER / "killed-ca")
+    responder = revocable.Responder(ca)
+    good, bad = ca.issue("good", ocsp=responder.url), ca.issue("bad", ocsp=responder.url)
+    ca.revoke("bad")
+    unknown = ("revocation_unknown", "allowed")
+    with responder.start(), Setting("killed", settings_of(words("ocsp", ca, {"ocsp": True}))) as this:
+        for cert, want in ((good, "allowed"), (bad, "certificate_revoked")):
+            for word in WORDS:
+                this.wait_reason(cert, want, 10, host(f"ocsp-{word}"))
+        responder.stop()
+        this.restart()
+        equal((this.both("ocsp", bad), this.both("ocsp", good), this.both("ocsp", bad)), (REVOKED, unknown, REVOKED))
+        # Its answer is known to be old, so it is asked for as soon as there is somebody to ask.
+        responder.start()
+        this.wait_reason(good, "allowed", 10, host("ocsp-deny"))
+    row("`kill -9`, then the OCSP responder down", unknown, REVOKED, "Couldn't connect to server")
+
+
+@tests
 def the_readme_has_what_came_out():
     def cell(pair):
         return " / ".join(reason if reason == "allowed" else f"`{reason}`" for reason in dict.fromkeys(pair))
