@@ -33,7 +33,8 @@ const struct directive config_directives[] = {
 	{ .path = "listen.http", .type = DIRECTIVE_LIST, .read = config_read_listen,
 	  .offset = LISTEN_HTTP, .fallback = "{}", .example = "{ { \"127.0.0.1:9642\", dialect = \"nginx\" } }",
 	  .doc = "For proxies that ask by HTTP: Envoy's ext_authz, nginx, Traefik, Caddy, HAProxy; each "
-		 "address speaks one dialect." },
+		 "address speaks one dialect. A question's head may have 64 KiB, and its body, which nobody "
+		 "reads, as much." },
 	{ .path = "listen.admin", .type = DIRECTIVE_LIST, .read = config_read_listen,
 	  .offset = LISTEN_ADMIN, .fallback = "{ \"127.0.0.1:9643\" }",
 	  .doc = "HTTP, reading only: /healthz, /readyz, /metrics." },

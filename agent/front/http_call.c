@@ -300,6 +300,18 @@ static void wait_for_it(struct http_call *call)
 	arm_expiry(server);
 }
 
+/* How long Envoy waits for this answer; 0: it did not say. Another's word for it is of no use. */
+static int64_t timeout_of(const struct http_call *call)
+{
+	uint64_t ms;
+
+	for (size_t i = 0; call->visitor->dialect == HTTP_ENVOY && i < call->head.count; i++)
+		if (slice_eq_nocase(call->head.lines[i].name, SLICE_LIT("x-envoy-expected-rq-timeout-ms")) &&
+		    slice_to_u64(call->head.lines[i].value, UINT32_MAX, &ms))
+			return ms ? (int64_t)ms * 1000000 : 1;
+	return 0;
+}
+
 static enum MHD_Result decide(struct http_call *call)
 {
 	const struct http_question question = {
@@ -313,6 +325,7 @@ static enum MHD_Result decide(struct http_call *call)
 		refuse(call, reason, why);
 		return tell(call);
 	}
+	call->req.timeout_ns = timeout_of(call);
 	call->ticket.req = &call->req;
 	call->ticket.on_done = on_done;
 	call->ticket.arg = call;

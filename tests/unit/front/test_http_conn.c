@@ -181,6 +181,21 @@ static void late_verdicts_are_denials(void **state)
 	EXPECT(API, "HTTP/1.1 200 ", "allowed");
 }
 
+static void envoys_own_timeout_counts(void **state)
+{
+	int64_t begun = clock_mono_ns();
+
+	(void)state;
+	end->rig->state = POLICY_PENDING;
+	EXPECT("GET /auth/envoy/ HTTP/1.1\r\nHost: w.example.com\r\nX-Envoy-Expected-Rq-Timeout-Ms: 60\r\n\r\n",
+	       "HTTP/1.1 403 ", "policy_timeout");
+	assert_in_range((clock_mono_ns() - begun) / MS, 60, 450);
+	rig_mono_ns = begun = clock_mono_ns();
+	EXPECT("GET /auth/envoy/ HTTP/1.1\r\nHost: w.example.com\r\nX-Envoy-Expected-Rq-Timeout-Ms: soon\r\n\r\n",
+	       "HTTP/1.1 403 ", "policy_timeout");
+	assert_in_range((clock_mono_ns() - begun) / MS, 500, 5000);
+}
+
 static bool is_cancelled(void *arg)
 {
 	(void)arg;
@@ -299,6 +314,7 @@ int main(void)
 		TEST(requests_follow_each_other), TEST(pipelined_ones_are_answered_in_order), TEST(bytes_may_drip),
 		TEST(heads_have_no_body), TEST(older_proxies_are_served), TEST(bodies_are_dropped),
 		TEST(large_bodies_are_refused), TEST(verdicts_may_come_later), TEST(late_verdicts_are_denials),
+		TEST(envoys_own_timeout_counts),
 		TEST(who_goes_cancels), TEST(half_closed_ones_get_their_answer),
 		TEST(what_is_pending_goes_with_the_server), TEST(draining_answers_and_closes),
 		TEST(draining_waits_for_two_seconds), TEST(nothing_to_drain), TEST(answers_that_do_not_fit_deny),
