@@ -40,8 +40,13 @@ static void check_bind(struct haproxy_check *check, const struct haproxy_line *b
 	static const char *const lists[] = { "crt-ignore-err", "ca-ignore-err" };
 	const char *verify = haproxy_line_after(bind, "verify");
 
-	if (!haproxy_line_has(bind, "ssl"))
+	if (!haproxy_line_has(bind, "ssl")) {
+		if (check->connection)
+			haproxy_fault(check, DIAG_WARNING, file_of(check), bind->number, file_of(check),
+				      check->asks->number, "ssl crt FILE verify optional ca-file FILE no-ca-names",
+				      "this bind ends no TLS, so neither a certificate nor a name is ever seen");
 		return;
+	}
 	if (!verify && !haproxy_line_has(bind, "crt-list")) {
 		haproxy_fault(check, DIAG_WARNING, file_of(check), bind->number, file_of(check),
 			      check->asks->number, "verify optional ca-file FILE no-ca-names",

@@ -490,8 +490,7 @@ static void arguments_of_connections(void **state)
 	assert_fault(TCP, (struct edit){ SPOE, line, "    args sni=ssl_fc_sni\n",
 					 &EDIT(TCP, "bind :8883 ssl", "bind :8883 allow-0rtt ssl") },
 		     &usual, DIAG_ERROR, "early data");
-	/* What only requests have is no fault of a front for connections. */
-	assert_fault(TCP, EDIT(TCP, "crt-ignore-err all ", ""), &usual, DIAG_ERROR, "crt-ignore-err");
+	assert_fault(TCP, EDIT(TCP, "bind :8883 ssl ", "bind :8883 "), &usual, DIAG_WARNING, "ends no TLS");
 }
 
 static void events_for_connections(void **state)
