@@ -146,6 +146,7 @@ static void add_tcp_front(json_t *lines)
 		{ "frontend", "bind :8883" TLS },
 		{ "frontend", FILTER },
 		{ "frontend", "tcp-request inspect-delay 2s" },
+		{ "frontend", "tcp-request content reject unless { ssl_fc_sni -i mqtt.example.com }" },
 		{ "frontend", "tcp-request content send-spoe-group mtlsguard connection" },
 		{ "frontend", "tcp-request content reject if { var(txn.mtls.error) -m found }" },
 		{ "frontend", "tcp-request content reject unless { var(txn.mtls.verdict) -m str allow }" },

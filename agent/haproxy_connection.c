@@ -9,6 +9,7 @@
  * past that.
  */
 #define NS_PER_MS 1000000
+#define NAME_SAMPLE "ssl_fc_sni"
 
 static const char *file_of(const struct haproxy_check *check)
 {
@@ -140,6 +141,53 @@ static void check_reject(struct haproxy_check *check)
 	}
 }
 
+static bool is_name_acl(const struct haproxy_check *check, const char *name)
+{
+	for (size_t i = 0; i < check->rule_count; i++)
+		if (haproxy_line_is(check->rules[i], "acl", name) && check->rules[i]->count > 2 &&
+		    strncmp(check->rules[i]->words[2], NAME_SAMPLE, sizeof(NAME_SAMPLE) - 1) == 0)
+			return true;
+	return false;
+}
+
+/* True when the rule's condition looks at the name that the client asked for. */
+static bool looks_at_name(const struct haproxy_check *check, const struct haproxy_line *line)
+{
+	for (size_t i = 1; i < line->count; i++) {
+		const char *word = line->words[i] + (line->words[i][0] == '!');
+
+		if (strncmp(word, NAME_SAMPLE, sizeof(NAME_SAMPLE) - 1) == 0 || is_name_acl(check, word))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The verdict is about the host that the client names, and the server is the same for all names: who is
+ * good enough for any host would reach it.
+ */
+static void check_names(struct haproxy_check *check)
+{
+	const struct haproxy_line *any = NULL;
+
+	if (!check->need || check->need->host_count < 2 || strcmp(check->section->kind, "backend") == 0)
+		return;
+	for (size_t i = 0; i < check->rule_count; i++) {
+		const struct haproxy_line *line = check->rules[i];
+
+		if ((is_content_rule(line, "reject") || is_content_rule(line, "silent-drop")) && looks_at_name(check, line))
+			return;
+		if (!any && (haproxy_line_is(line, "default_backend", NULL) || haproxy_line_is(line, "server", NULL) ||
+			     (haproxy_line_is(line, "use_backend", NULL) && !looks_at_name(check, line))))
+			any = line;
+	}
+	if (any)
+		haproxy_fault(check, DIAG_WARNING, file_of(check), any->number, file_of(check), check->asks->number,
+			      "tcp-request content reject unless { ssl_fc_sni -i NAME }",
+			      "no rule looks at the name that a client asks for: whoever may connect to any of the "
+			      "configuration's %zu hosts reaches this server", check->need->host_count);
+}
+
 /* A verdict is the agent's to give. */
 static void check_own_verdict(struct haproxy_check *check)
 {
@@ -170,4 +218,5 @@ void haproxy_check_connection(struct haproxy_check *check)
 		check_delay(check);
 	check_own_verdict(check);
 	check_reject(check);
+	check_names(check);
 }

@@ -280,6 +280,7 @@ void haproxy_need_init(struct haproxy_need *need, const struct snapshot *snapsho
 	*need = (struct haproxy_need){ .deadline_ns = config->deadline_ns };
 	arena_init(&need->arena, ARENA_MAX);
 	need->config_file = text(need, slice_str(config->file));
+	need->host_count = config->host_count;
 	for (size_t i = 0; i < config->host_count; i++)
 		verifies |= config->hosts[i].authority_count > 0;
 	add_known(need, verifies);

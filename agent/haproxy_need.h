@@ -25,6 +25,7 @@ struct haproxy_need {
 	size_t connection_arg_count;
 	const char **owned; /* names, and prefixes that end in '-'; lower case */
 	size_t owned_count;
+	size_t host_count; /* entries of hosts */
 	const char *config_file;
 	int64_t deadline_ns;
 	const char **sockets; /* paths that the agent listens at for SPOP */

@@ -7,12 +7,14 @@ import time
 
 from setting import FOLDER, OWNED_LINE, PROGRAM, Agent, Haproxy, Tests, ask, equal, free_port, main, make_pki, settings, start_origin, wait_for
 from broker import Broker, Refused, Session, talk
+from haproxy import SHIPPED
 
 MQTT, WORKER, L4, WATCH = "mqtt.example.com", "worker.example.com", "l4.example.com", "watch.example.com"
 TCP_FRONT = """frontend mqtt
     mode tcp
     bind 127.0.0.1:PORT ssl crt /etc/haproxy/server.pem ca-file /etc/haproxy/any-ca.pem verify optional crt-ignore-err all ca-ignore-err all no-ca-names
     tcp-request inspect-delay 2s
+    tcp-request content reject unless { ssl_fc_sni -i mqtt.example.com worker.example.com }
     filter spoe engine mtlsguard config /etc/haproxy/spoe-mtlsguard.conf
     tcp-request content send-spoe-group mtlsguard connection
     tcp-request content reject if { var(txn.mtls.error) -m found }
@@ -47,7 +49,8 @@ def configuration():
 
 
 agent = Agent(FOLDER / "agent", configuration()).start()
-front = Haproxy(PROGRAM, FOLDER / "tcp", "haproxy-tcp.cfg", pki, f"127.0.0.1:{agent.port}", broker.port).start()
+front = Haproxy(PROGRAM, FOLDER / "tcp", "haproxy-tcp.cfg", pki, f"127.0.0.1:{agent.port}", broker.port,
+                edits=[("ssl_fc_sni -i mqtt.example.com }\n    # The question", "ssl_fc_sni -i -m end example.com }\n    # The question")]).start()
 
 
 def certificate(who):
@@ -99,8 +102,13 @@ def bad_certificates_are_closed_before_a_byte_passes():
 
 @tests
 def names_that_are_not_served():
-    for sni in ("other.example.com", "devices.example.com", "localhost", None):
+    for sni in ("other.example.com", "devices.example.com"):
         refused("alice", "host_unknown", sni)
+    before, asked = broker.seen(), LOG.read_text()
+    # What the front is not for is closed without a question.
+    for sni in ("localhost", None):
+        equal(passes("alice", sni), False, sni)
+    equal((broker.seen(), LOG.read_text()), (before, asked), "what was asked, and what the broker saw")
 
 
 @tests
@@ -169,7 +177,7 @@ def check_haproxy_finds_it_clean_and_broken_ones_not():
     status, out, err = agent.command("check", "--haproxy", front.path)
     equal((status, [line for line in err.splitlines() if str(front.path.parent) in line]), (0, []), out + err)
     broken = front.path.parent / "broken.cfg"
-    broken.write_text(front.path.read_text().replace("    tcp-request content reject unless", "    #"))
+    broken.write_text(front.path.read_text().replace("    tcp-request content reject unless { var(", "    #"))
     status, out, err = agent.command("check", "--haproxy", broken)
     equal(status, 1, out + err)
     assert "no rule rejects when the verdict is absent" in err, err
@@ -177,7 +185,7 @@ def check_haproxy_finds_it_clean_and_broken_ones_not():
 
 @tests
 def haproxy_args_and_front_print_what_is_shipped():
-    shipped, spoe = front.path.read_text(), (front.path.parent / "spoe-mtlsguard.conf").read_text()
+    shipped, spoe = (SHIPPED / "haproxy-tcp.cfg").read_text(), (SHIPPED / "spoe-mtlsguard.conf").read_text()
     spoe = spoe[spoe.index("spoe-message check-client-connection"):]
     status, args, err = agent.command("haproxy", "args", "--tcp")
     equal(status, 0, err)
@@ -200,7 +208,8 @@ def one_haproxy_serves_requests_and_connections():
         wait_for("an answer", lambda: ask(both.port, pki.both("alice")).status == 200, 5)
         equal(ask(both.port, pki.both("foreign")).reason, "certificate_invalid")
         equal(ask(both.port, pki.both("alice"), host=WORKER).status, 200)
-        equal((passes("alice", port=port), passes("foreign", port=port), passes("alice", WORKER, port=port)), (True, False, False))
+        equal([passes(who, sni, port=port) for who, sni in (("alice", MQTT), ("foreign", MQTT), ("alice", WORKER), ("alice", WATCH))],
+              [True, False, False, False])
         status, out, err = agent.command("check", "--haproxy", both.path)
         equal((status, [line for line in err.splitlines() if str(both.path.parent) in line]), (0, []), out + err)
 

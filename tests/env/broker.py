@@ -100,7 +100,10 @@ class Session:
             self.context.load_cert_chain(certificate)
         raw = socket.create_connection(("127.0.0.1", port), timeout)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket = self.context.wrap_socket(raw, server_hostname=sni, session=resume.session if resume else None)
+        try:
+            self.socket = self.context.wrap_socket(raw, server_hostname=sni, session=resume.session if resume else None)
+        except (ConnectionError, ssl.SSLError) as why:
+            raise Refused(str(why)) from why
 
     @property
     def session(self):

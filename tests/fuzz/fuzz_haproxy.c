@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char *owned[] = { "x-mtls-", "client-cert" };
 	static const char *sockets[] = { "/a/b" };
 	const struct haproxy_need need = { .args = args, .arg_count = 1, .connection_args = args,
-					   .connection_arg_count = 1, .owned = owned, .owned_count = 2,
+					   .connection_arg_count = 1, .owned = owned, .owned_count = 2, .host_count = 2,
 					   .config_file = "c.lua", .deadline_ns = 5, .sockets = sockets,
 					   .socket_count = 1 };
 	struct slice spoe = slice_of(data, size), front = slice_cut(&spoe, 0);

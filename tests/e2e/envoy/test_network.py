@@ -33,7 +33,8 @@ agent = Agent(FOLDER / "agent", settings(
     hosts={MQTT: PARTNERS, WORKER: PARTNERS, L4: {**PARTNERS, "l4": True}, WATCH: {**PARTNERS, "enforce": "observe"}},
     workers=[{"name": "w", "script": FOLDER / "worker.lua", "routes": [f"{WORKER}/*", f"{L4}/only/here"]}],
     decisions={"log": str(LOG), "level": "all"})).start()
-front = envoy.Envoy(os.environ["ENVOY"], "network.yaml", FOLDER / "envoy", pki.path("server").parent, grpc, broker.port).start()
+front = envoy.Envoy(os.environ["ENVOY"], "network.yaml", FOLDER / "envoy", pki.path("server").parent, grpc, broker.port,
+                    edits=[("server_names: [mqtt.example.com]", 'server_names: ["*.example.com"]')]).start()
 
 
 def certificate(who):
@@ -82,8 +83,12 @@ def bad_ones_are_closed_before_a_byte_passes():
         for who in ("foreign", "expired", "early", "selfsigned", "serveronly", "rsa"):
             refused(who, "certificate_invalid", tls=tls)
         refused("denied", "certificate_revoked", tls=tls)
-    for sni in ("other.example.com", "localhost", None):
-        refused("alice", "host_unknown", sni)
+    refused("alice", "host_unknown", "other.example.com")
+    before, asked = broker.seen(), LOG.read_text()
+    # What the front is not for is closed without a question.
+    for sni in ("localhost", None):
+        equal(passes("alice", sni), False, sni)
+    equal((broker.seen(), LOG.read_text()), (before, asked), "what was asked, and what the broker saw")
     refused("alice", "policy_error", WORKER)
 
 

@@ -32,7 +32,7 @@ static const char *owned[] = { "cf-cert-", "x-mtls-", "client-cert", "client-cer
 static const char *sockets[] = { "/var/lib/haproxy/mtlsguard.sock" };
 static const struct haproxy_need usual = {
 	.args = args, .arg_count = 4, .connection_args = connection_args, .connection_arg_count = 3, .owned = owned, .owned_count = 7, .config_file = "mtlsguard.lua",
-	.deadline_ns = 500000000, .sockets = sockets, .socket_count = 1,
+	.host_count = 2, .deadline_ns = 500000000, .sockets = sockets, .socket_count = 1,
 };
 
 /* What is changed in one of the two files: a line, or a part of one. */
@@ -493,6 +493,38 @@ static void arguments_of_connections(void **state)
 	assert_fault(TCP, EDIT(TCP, "bind :8883 ssl ", "bind :8883 "), &usual, DIAG_WARNING, "ends no TLS");
 }
 
+/* The server would be there for the clients of every host. */
+static void connections_under_any_name(void **state)
+{
+	static const char names[] = "    tcp-request content reject unless { ssl_fc_sni -i mqtt.example.com }\n";
+	static const char *const fine[] = {
+		"    acl ours ssl_fc_sni -i mqtt.example.com\n    tcp-request content reject if !ours\n",
+		"    tcp-request content silent-drop unless { ssl_fc_sni,lower -m end .example.com }\n",
+	};
+	struct edit own = EDIT(TCP, "    default_backend broker\n", "    use_backend broker if { ssl_fc_sni -i mqtt.example.com }\n");
+	struct edit any = EDIT(TCP, "    default_backend broker\n", "    use_backend broker\n");
+	struct edit edit = EDIT(TCP, names, "");
+	struct haproxy_need single = usual;
+	struct diag_list diag = { 0 };
+
+	(void)state;
+	assert_fault(TCP, edit, &usual, DIAG_WARNING, "any of the configuration's 2 hosts");
+	edit.also = &any;
+	assert_fault(TCP, edit, &usual, DIAG_WARNING, "any of the configuration's 2 hosts");
+	edit.also = &own;
+	run(TCP, &edit, &usual, &diag);
+	assert_clean(&diag, "a backend by its name");
+	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+		edit = EDIT(TCP, names, fine[i]);
+		run(TCP, &edit, &usual, &diag);
+		assert_clean(&diag, fine[i]);
+	}
+	single.host_count = 1;
+	edit = EDIT(TCP, names, "");
+	run(TCP, &edit, &single, &diag);
+	assert_clean(&diag, "a single host");
+}
+
 static void events_for_connections(void **state)
 {
 	struct edit no_rule = EDIT(TCP, "    tcp-request inspect-delay 2s\n", "");
@@ -554,6 +586,7 @@ int main(void)
 		cmocka_unit_test(connections_of_a_front_that_takes_requests),
 		cmocka_unit_test(the_mode_is_found_in_the_defaults_that_count),
 		cmocka_unit_test(arguments_of_connections),
+		cmocka_unit_test(connections_under_any_name),
 		cmocka_unit_test(events_for_connections),
 		cmocka_unit_test(files_that_ask_nobody),
 	};
