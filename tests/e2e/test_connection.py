@@ -133,7 +133,7 @@ def resumed_sessions_are_decided_again():
             second.connect()
             equal(second.resumed, True)
             second.publish("again")
-    equal(last_decision()["certificate"]["resumed"], True)
+    wait_for("the record", lambda: last_decision()["certificate"]["resumed"], 5)
 
 
 @tests
@@ -218,7 +218,7 @@ def one_haproxy_serves_requests_and_connections():
 def an_agent_that_hangs_or_is_gone_lets_nobody_in():
     """Last: the agent is stopped."""
     before = broker.seen()
-    agent.send(signal.SIGSTOP)
+    agent.freeze()
     started = time.monotonic()
     try:
         equal(passes("alice"), False, "a slow agent")
@@ -226,7 +226,7 @@ def an_agent_that_hangs_or_is_gone_lets_nobody_in():
     finally:
         took = time.monotonic() - started
         agent.send(signal.SIGCONT)
-    assert 0.5 < took < 2, took
+    assert 0.5 < took < 4, took
     wait_for("the agent's return", lambda: passes("alice"), 10)
     before = broker.seen()
     agent.stop()

@@ -65,6 +65,12 @@ class Process:
         if self.running():
             self.process.send_signal(number)
 
+    def freeze(self):
+        """Stops it until SIGCONT; none of its threads runs any more when this returns."""
+        self.send(signal.SIGSTOP)
+        tasks = list(pathlib.Path(f"/proc/{self.pid}/task").iterdir())
+        wait_for("its threads to stop", lambda: all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks))
+
     def wait(self, seconds=10):
         return self.process.wait(seconds)
 

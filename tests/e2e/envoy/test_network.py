@@ -73,7 +73,7 @@ def good_certificates_pass():
             before = broker.seen()[0]
             talk(front.port, sni, certificate(who), tls=tls)
             equal(broker.seen()[0] - before, 1, "connections at the broker")
-    equal((last_decision()["src"], last_decision()["sni"]), ("127.0.0.1", L4))
+    wait_for("the record", lambda: (last_decision()["src"], last_decision()["sni"]) == ("127.0.0.1", L4), 5)
 
 
 @tests
@@ -130,7 +130,7 @@ def who_is_revoked_meanwhile_does_not_come_back():
 def an_agent_that_hangs_or_is_gone_lets_nobody_in():
     """Last: the agent is stopped."""
     before = broker.seen()
-    agent.send(signal.SIGSTOP)
+    agent.freeze()
     started = time.monotonic()
     try:
         equal(passes("alice"), False, "a slow agent")
@@ -138,7 +138,7 @@ def an_agent_that_hangs_or_is_gone_lets_nobody_in():
     finally:
         took = time.monotonic() - started
         agent.send(signal.SIGCONT)
-    assert 0.5 < took < 3, took
+    assert 0.5 < took < 5, took
     wait_for("the agent's return", lambda: passes("alice"), 20)
     before = broker.seen()
     agent.stop()
