@@ -221,10 +221,12 @@ def wait_failed(matrix, this):
 
 
 def without_numbers(text):
-    """What differs from run to run."""
+    """What differs from run to run, and at which step curl noticed."""
     text = re.sub(r"127\.0\.0\.1 port \d+", "HOST", text)
-    text = re.sub(r"after \d+ (ms|milliseconds)", "after N ms", text)
-    return re.sub(r"\d+ (out of \d+ )?bytes (received|remaining)", r"N bytes \2", text)
+    text = re.sub(r"\w+ timed out after .*", "timed out", text)
+    text = re.sub(r"\w+ failure: Connection reset", "Connection reset", text)
+    text = re.sub(r"after \d+ ms", "after N ms", text)
+    return re.sub(r"\d+ bytes remaining", "N bytes remaining", text)
 
 
 def said_of(case, this, lists):
