@@ -8,6 +8,7 @@
 #include "core/config_build.h"
 #include "core/tree.h"
 #include "script/config_lua.h"
+#include "script/module_files.h"
 
 /* A fault and where it stood: files in the order in which they first have one, lines ascending. */
 struct placed {
@@ -64,6 +65,8 @@ enum err config_load_all(const char *path, struct diag_list *diag, struct config
 	err = config_lua_read(path, diag, &doc);
 	if (!err)
 		err = config_build(&doc->root, path, diag, out);
+	if (*out)
+		module_files_read(*out);
 	tree_doc_free(doc);
 	/* The values of a large configuration take several times what is kept of them. */
 	malloc_trim(0);

@@ -75,6 +75,12 @@ static void free_worker(struct worker_conf *worker)
 		free(worker->vars[i].name);
 		free(worker->vars[i].value);
 	}
+	for (size_t i = 0; i < worker->module_count; i++) {
+		free(worker->modules[i].file);
+		free(worker->modules[i].source);
+		free(worker->modules[i].fault);
+	}
+	free(worker->modules);
 	free(worker->routes);
 	free(worker->vars);
 	free(worker->name);

@@ -129,11 +129,21 @@ struct worker_var {
 	double number;
 };
 
+/* A module that a worker's texts name in require "./lib/x". */
+struct worker_module {
+	char *file;   /* "lib/x.lua", below the script's folder */
+	char *source; /* its text, length below; NULL: see fault */
+	size_t source_len;
+	char *fault; /* why it cannot be loaded, or NULL */
+};
+
 struct worker_conf {
 	char *name;
 	char *script; /* absolute path */
 	char *source; /* its text, read when the configuration was, length below */
 	size_t source_len;
+	struct worker_module *modules;
+	size_t module_count;
 	struct route_conf *routes;
 	size_t route_count;
 	struct worker_var *vars;

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "script/modules.h"
 
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "script/chunk.h"
+#include "script/module_files.h"
 #include "script/sandbox.h"
 
 /*
@@ -80,77 +76,6 @@ void module_load(lua_State *L, struct slice source, const char *chunk)
 		lua_pop(L, 1);
 }
 
-/* "./lib/x" to "lib/x.lua"; raises for what leaves the folder, in words at least. */
-static void file_of(lua_State *L, struct slice name, char file[PATH_MAX])
-{
-	struct slice rest = slice_sub(name, 2, name.len), part;
-
-	if (!slice_starts(name, SLICE_LIT("./")) || name.len > 200 || memchr(name.ptr, 0, name.len))
-		luaL_error(L, "require takes a name like \"./lib/roles\", beside the worker's script");
-	snprintf(file, PATH_MAX, "%.*s%s", SLICE_FMT(rest),
-		 slice_ends(rest, SLICE_LIT(".lua")) ? "" : ".lua");
-	do {
-		bool last = slice_find(rest, '/') == rest.len;
-
-		part = slice_cut(&rest, '/');
-		if (part.len == 0 || part.ptr[0] == '.' || (!last && rest.len == 0))
-			luaL_error(L, "require \"%s\": a module stays in the folder of the worker's script",
-				   (const char *)name.ptr);
-	} while (rest.len);
-}
-
-/* The real path of dir/file when it lies below the real dir. */
-static bool stays_below(const char *dir, const char *path, char real[PATH_MAX])
-{
-	char folder[PATH_MAX];
-	size_t len;
-
-	if (!realpath(*dir ? dir : ".", folder) || !realpath(path, real))
-		return false;
-	len = strlen(folder);
-	return !strncmp(folder, real, len) && (real[len] == '/' || len == 1);
-}
-
-/* A regular file of at most MODULE_MAX bytes, opened; raises otherwise. */
-static int open_file(lua_State *L, const char *name, const char *path, size_t *size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat about = { 0 };
-
-	if (fd < 0 || fstat(fd, &about) || !S_ISREG(about.st_mode)) {
-		if (fd >= 0)
-			close(fd);
-		luaL_error(L, "require \"%s\": the file cannot be read", name);
-	}
-	if (about.st_size > MODULE_MAX) {
-		close(fd);
-		luaL_error(L, "require \"%s\": the file is over %d bytes", name, MODULE_MAX);
-	}
-	*size = (size_t)about.st_size;
-	return fd;
-}
-
-/* Pushes its text. No call that can raise comes between the descriptor and its close. */
-static void push_file(lua_State *L, const char *name, const char *path)
-{
-	size_t size, len = 0;
-	ssize_t got = 0;
-	char *room;
-	int fd;
-
-	close(open_file(L, name, path, &size));
-	room = lua_newuserdatauv(L, size + 1, 0);
-	fd = open_file(L, name, path, &size);
-	size = lua_rawlen(L, -1);
-	while (len < size && (got = read(fd, room + len, size - len)) > 0)
-		len += (size_t)got;
-	close(fd);
-	if (got < 0 || len == size)
-		luaL_error(L, "require \"%s\": the file cannot be read, or changed meanwhile", name);
-	lua_pushlstring(L, room, len);
-	lua_remove(L, -2);
-}
-
 static void chunk_name(const struct state *state, const char *file, char chunk[CHUNK_NAME_MAX + 1])
 {
 	const char *slash = strrchr(state->chunk, '/');
@@ -172,19 +97,17 @@ static void chunk_name(const struct state *state, const char *file, char chunk[C
 static void run_module(lua_State *L, const char *name, const char *file)
 {
 	struct state *state = state_of(L);
-	char path[PATH_MAX], real[PATH_MAX], chunk[CHUNK_NAME_MAX + 1];
-	struct slice source;
+	const struct worker_module *module = module_find(state->worker, file);
+	char chunk[CHUNK_NAME_MAX + 1];
 
-	if (snprintf(path, sizeof(path), "%s%s", state->dir, file) >= (int)sizeof(path) ||
-	    !stays_below(state->dir, path, real))
-		luaL_error(L, "require \"%s\": there is no such file in the folder of the worker's script",
-			   name);
-	push_file(L, name, real);
-	source.ptr = (const uint8_t *)lua_tolstring(L, -1, &source.len);
+	if (!module)
+		luaL_error(L, "require \"%s\": modules are read with the configuration, which finds them where "
+			      "the name stands as it is: require \"./lib/x\"", name);
+	if (!module->source)
+		luaL_error(L, "require \"%s\": %s", name, module->fault);
 	chunk_name(state, file, chunk);
-	module_load(L, source, chunk);
+	module_load(L, slice_of(module->source, module->source_len), chunk);
 	lua_call(L, 0, 1);
-	lua_remove(L, -2);
 }
 
 /* Upvalue 1: modules by file name; `false` while one is being loaded. */
@@ -192,9 +115,12 @@ static int require(lua_State *L)
 {
 	struct slice name;
 	char file[PATH_MAX];
+	const char *fault;
 
 	name.ptr = (const uint8_t *)luaL_checklstring(L, 1, &name.len);
-	file_of(L, name, file);
+	fault = module_file(name, file);
+	if (fault)
+		return luaL_error(L, "require \"%s\": %s", (const char *)name.ptr, fault);
 	lua_settop(L, 1);
 	lua_getfield(L, lua_upvalueindex(1), file);
 	if (lua_toboolean(L, -1))

@@ -4,13 +4,10 @@
 
 #include "script/state.h"
 
-/* The largest module that require reads, in bytes. */
-#define MODULE_MAX (1024 * 1024)
-
 /*
  * require "./lib/x": the text module lib/x.lua in the folder of the worker's
- * script, run once in the worker's environment. Only while the script is
- * loaded: what is read on a request loop was read before.
+ * script, run once in the worker's environment, out of what was read with the
+ * configuration (module_files.h). Only while the script is loaded.
  */
 void modules_open(lua_State *L);
 

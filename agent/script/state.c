@@ -133,9 +133,6 @@ static void name_chunk(struct state *state)
 			 script + len - (CHUNK_NAME_MAX - 3));
 	else
 		memcpy(state->chunk, script, len + 1);
-	script = state->worker->script;
-	slash = strrchr(script, '/');
-	state->dir = mem_dup(slice_of(script, slash ? (size_t)(slash - script) + 1 : 0));
 }
 
 static void report(const struct state *state, struct diag_list *diag)
@@ -210,6 +207,5 @@ void state_close(struct state *state)
 	for (size_t i = 0; i < NAME_SLOTS; i++)
 		free((void *)(uintptr_t)state->names[i].name.ptr);
 	tasks_free(state);
-	free(state->dir);
 	free(state);
 }

@@ -64,7 +64,6 @@ struct state {
 	unsigned unyieldable; /* resumed threads below which nobody can yield */
 	unsigned busy;	      /* tasks in use */
 	struct state *next_spent;
-	char *dir; /* the script's folder, with a slash at its end */
 	char chunk[CHUNK_NAME_MAX + 1];	    /* the script's name in messages */
 	char fault_place[PLACE_MAX];	    /* of the first fault of a call */
 	char fault_text[FAULT_MAX];

@@ -330,4 +330,21 @@ def test_generation():
     assert decide()["id"] != decide()["id"]
 
 
+def test_generation_covers_modules():
+    """a module that a worker requires, and one that this requires, change the generation as the configuration does"""
+    here = folder("eval-modules")
+    write(here / "api.lua", 'require "./lib/first"\n' + WORKER)
+    (here / "lib").mkdir(exist_ok=True)
+    write(here / "lib/first.lua", "return require('./lib/second')\n")
+    path = config("eval-modules", hosts='["api.example.com"] = { authorities = { "partners" } }',
+                  more='workers = { { name = "api", script = "api.lua", routes = { "api.example.com/w/*" } } },')
+    seen = []
+    for text in ("return 1\n", "return 2\n", "return 1\n"):
+        write(here / "lib/second.lua", text)
+        seen.append(decide(path=path)["generation"])
+    equal((seen[0] == seen[2], seen[0] == seen[1]), (True, False))
+    write(here / "lib/first.lua", "return require('./lib/second') \n")
+    assert decide(path=path)["generation"] not in seen
+
+
 main(globals())

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "script/module_files.h"
 #include "script/policy_lua.h"
 #include "script/worker_set.h"
 
@@ -28,6 +29,7 @@ struct worker_run *worker_run_with(const char *source, void (*change)(struct wor
 	arena_init(&run->arena, ARENA_MAX);
 	if (change)
 		change(run);
+	module_files_read(&run->config);
 	if (worker_set_open(&run->config, &run->diag, &run->set))
 		run->set = NULL;
 	return run;
@@ -47,6 +49,12 @@ void worker_run_free(struct worker_run *run)
 	free(run->worker.name);
 	free(run->worker.script);
 	free(run->worker.source);
+	for (size_t i = 0; i < run->worker.module_count; i++) {
+		free(run->worker.modules[i].file);
+		free(run->worker.modules[i].source);
+		free(run->worker.modules[i].fault);
+	}
+	free(run->worker.modules);
 	free(run);
 }
 
