@@ -140,6 +140,25 @@ static json_t *tell(const struct soonest *soonest)
 	return object;
 }
 
+/* An array, the nearest in front. */
+static json_t *tell_leafs(const struct agent *agent, const char *authority)
+{
+	struct radar_leaf leafs[RADAR_LEAFS];
+	size_t count = radar_leafs(agent->radar, slice_str(authority), clock_wall_s(), leafs);
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		json_t *object = json_object();
+
+		json_object_set_new(object, "expires", json_integer(leafs[i].not_after));
+		json_object_set_new(object, "serial", cli_json_text(slice_str(leafs[i].serial)));
+		json_object_set_new(object, "subject", cli_json_text(slice_str(leafs[i].subject)));
+		json_array_append_new(array, object);
+	}
+	radar_leafs_fini(leafs, count);
+	return array;
+}
+
 json_t *agent_expiries(const struct agent *agent)
 {
 	const struct config *config = snapshot_config(agent->snapshot);
@@ -148,11 +167,12 @@ json_t *agent_expiries(const struct agent *agent)
 
 	for (size_t i = 0; i < config->authority_count; i++) {
 		const char *name = config->authorities[i].name;
-		int64_t leaf = radar_soonest(agent->radar, slice_str(name), clock_wall_s());
+		json_t *nearest = tell_leafs(agent, name);
 
 		take(&authority, name, NULL, ca_expiry(snapshot_trust(agent->snapshot, i)));
-		if (leaf)
-			json_object_set_new(leafs, name, json_integer(leaf));
+		if (json_array_size(nearest))
+			json_object_set(leafs, name, nearest);
+		json_decref(nearest);
 	}
 	walk(agent, take_list, &list);
 	json_object_set_new(object, "authority", tell(&authority));

@@ -82,8 +82,8 @@ static const char *stamp(const json_t *object, const char *key, char *storage, s
 
 static void print_expiry(const json_t *status)
 {
-	const json_t *expiry = json_object_get(status, "expiry"), *item, *leafs;
-	const char *name;
+	const json_t *expiry = json_object_get(status, "expiry"), *item, *leafs, *leaf;
+	size_t i;
 	char date[32];
 
 	item = json_object_get(expiry, "authority");
@@ -97,8 +97,9 @@ static void print_expiry(const json_t *status)
 	leafs = json_object_get(expiry, "certificates");
 	for (void *at = json_object_iter((json_t *)(uintptr_t)leafs); at;
 	     at = json_object_iter_next((json_t *)(uintptr_t)leafs, at)) {
-		name = json_object_iter_key(at);
-		printf("%-14sa certificate of %s, %s\n", "", name, stamp(leafs, name, date, sizeof(date)));
+		json_array_foreach(json_object_iter_value(at), i, leaf)
+			printf("%-14s%s of %s (%s), %s\n", "", text(leaf, "serial"), json_object_iter_key(at),
+			       text(leaf, "subject"), stamp(leaf, "expires", date, sizeof(date)));
 	}
 }
 

@@ -550,7 +550,8 @@ static void note_certificate(struct engine *engine, const struct request *req)
 	if (!engine->env.radar || entry->seen_hour == hour)
 		return;
 	entry->seen_hour = hour;
-	radar_see(engine->env.radar, entry->authority, entry->cert->not_after, req->now_s);
+	radar_see(engine->env.radar, entry->authority, entry->cert->not_after, entry->cert->serial,
+		  entry->cert->subject_dn, req->now_s);
 }
 
 void engine_release(struct engine *engine, struct request *req)

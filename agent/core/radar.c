@@ -3,15 +3,18 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uthash.h>
 
 #include "base/mem.h"
 
 #define HOURS 24
 
-/* One stretch of time: `hour` says which one the slot is used for. */
+/* One stretch of time: `hour` says which one the slot is used for. The nearest leaf is in front. */
 struct stretch {
-	int64_t hour, soonest;
+	int64_t hour;
+	struct radar_leaf leafs[RADAR_LEAFS];
+	size_t count;
 };
 
 struct blip {
@@ -33,9 +36,19 @@ struct radar *radar_new(void)
 	return radar;
 }
 
+void radar_leafs_fini(struct radar_leaf *leafs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(leafs[i].serial);
+		free(leafs[i].subject);
+	}
+}
+
 static void drop(struct radar *radar, struct blip *blip)
 {
 	HASH_DEL(radar->blips, blip);
+	for (size_t i = 0; i < HOURS; i++)
+		radar_leafs_fini(blip->hours[i].leafs, blip->hours[i].count);
 	free(blip->authority);
 	free(blip);
 }
@@ -58,39 +71,83 @@ static struct blip *find(struct radar *radar, struct slice authority)
 	return blip;
 }
 
-void radar_see(struct radar *radar, struct slice authority, int64_t not_after, int64_t now)
+/* Puts a copy of the leaf among those that come first, unless it is there. Returns how many there are. */
+static size_t insert(struct radar_leaf *leafs, size_t count, const struct radar_leaf *leaf)
 {
-	int64_t hour = radar_hour(now);
-	struct stretch *stretch;
-	struct blip *blip;
+	size_t at = 0;
 
-	pthread_mutex_lock(&radar->lock);
-	blip = find(radar, authority);
+	for (size_t i = 0; i < count; i++)
+		if (leafs[i].not_after == leaf->not_after && strcmp(leafs[i].serial, leaf->serial) == 0)
+			return count;
+	while (at < count && leafs[at].not_after <= leaf->not_after)
+		at++;
+	if (at == RADAR_LEAFS)
+		return count;
+	if (count == RADAR_LEAFS)
+		radar_leafs_fini(&leafs[--count], 1);
+	memmove(leafs + at + 1, leafs + at, (count - at) * sizeof(*leafs));
+	leafs[at] = (struct radar_leaf){ leaf->not_after, mem_dup(slice_str(leaf->serial)),
+					 mem_dup(slice_str(leaf->subject)) };
+	return count + 1;
+}
+
+static struct blip *blip_of(struct radar *radar, struct slice authority)
+{
+	struct blip *blip = find(radar, authority);
+
 	if (!blip) {
 		blip = mem_new(sizeof(*blip));
 		blip->authority = mem_dup(authority);
 		HASH_ADD_KEYPTR(hh, radar->blips, blip->authority, authority.len, blip);
 	}
-	stretch = &blip->hours[(uint64_t)hour % HOURS];
-	if (stretch->hour != hour || not_after < stretch->soonest)
-		*stretch = (struct stretch){ hour, not_after };
-	pthread_mutex_unlock(&radar->lock);
+	return blip;
 }
 
-int64_t radar_soonest(struct radar *radar, struct slice authority, int64_t now)
+void radar_see(struct radar *radar, struct slice authority, int64_t not_after, struct slice serial,
+	       struct slice subject, int64_t now)
 {
-	int64_t hour = radar_hour(now), soonest = 0;
-	struct blip *blip;
+	struct radar_leaf leaf = { not_after, mem_dup(serial), mem_dup(subject) };
+	int64_t hour = radar_hour(now);
+	struct stretch *stretch;
+
+	pthread_mutex_lock(&radar->lock);
+	stretch = &blip_of(radar, authority)->hours[(uint64_t)hour % HOURS];
+	if (stretch->hour != hour) {
+		radar_leafs_fini(stretch->leafs, stretch->count);
+		*stretch = (struct stretch){ .hour = hour };
+	}
+	stretch->count = insert(stretch->leafs, stretch->count, &leaf);
+	pthread_mutex_unlock(&radar->lock);
+	radar_leafs_fini(&leaf, 1);
+}
+
+size_t radar_leafs(struct radar *radar, struct slice authority, int64_t now, struct radar_leaf out[RADAR_LEAFS])
+{
+	int64_t hour = radar_hour(now);
+	const struct blip *blip;
+	size_t count = 0;
 
 	pthread_mutex_lock(&radar->lock);
 	blip = find(radar, authority);
 	for (size_t i = 0; blip && i < HOURS; i++) {
 		const struct stretch *stretch = &blip->hours[i];
 
-		if (stretch->hour + HOURS > hour && stretch->hour <= hour && stretch->soonest >= now &&
-		    (!soonest || stretch->soonest < soonest))
-			soonest = stretch->soonest;
+		if (stretch->hour + HOURS <= hour || stretch->hour > hour)
+			continue;
+		for (size_t k = 0; k < stretch->count; k++)
+			if (stretch->leafs[k].not_after >= now)
+				count = insert(out, count, &stretch->leafs[k]);
 	}
 	pthread_mutex_unlock(&radar->lock);
+	return count;
+}
+
+int64_t radar_soonest(struct radar *radar, struct slice authority, int64_t now)
+{
+	struct radar_leaf leafs[RADAR_LEAFS];
+	size_t count = radar_leafs(radar, authority, now, leafs);
+	int64_t soonest = count ? leafs[0].not_after : 0;
+
+	radar_leafs_fini(leafs, count);
 	return soonest;
 }
