@@ -29,6 +29,28 @@ struct relayed {
 	struct relayed *prev, *next;
 };
 
+/* The connection of a visitor has ended; a relay tells of its own. */
+static void forget(struct http_visitor *visitor)
+{
+	struct http_server *server = visitor->server;
+	bool relayed = visitor->relayed;
+
+	free(visitor);
+	if (!relayed)
+		conns_went(&server->conns);
+}
+
+/* For want of memory libmicrohttpd may close a descriptor without a word. */
+static void forget_lost(struct http_server *server)
+{
+	while (server->arriving) {
+		struct http_visitor *visitor = server->arriving;
+
+		DL_DELETE(server->arriving, visitor);
+		forget(visitor);
+	}
+}
+
 static void drive(struct http_server *server)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
@@ -36,6 +58,7 @@ static void drive(struct http_server *server)
 	engine_wake(server->engine);
 	MHD_run(server->daemon);
 	engine_rest(server->engine);
+	forget_lost(server);
 	/* It has no timeouts of its own; this says whether something is left to do. */
 	if (MHD_get_timeout(server->daemon, &ms) == MHD_YES)
 		loop_timer_set(server->turn, 0);
@@ -107,32 +130,35 @@ static void on_sweep(void *arg)
 		loop_timer_set(server->sweep, server->conns.draining ? DRAIN_SWEEP_NS : SWEEP_NS);
 }
 
-static void visitor_gone(struct http_visitor *visitor)
+/* The newest of that descriptor: an older one was lost, and its number given away again. */
+static struct http_visitor *take_arriving(struct http_server *server, int fd)
 {
-	struct http_server *server = visitor->server;
-	bool relayed = visitor->relayed;
+	struct http_visitor *visitor, *found = NULL;
 
-	DL_DELETE(server->visitors, visitor);
-	free(visitor);
-	if (!relayed)
-		conns_went(&server->conns);
+	DL_FOREACH(server->arriving, visitor)
+		if (visitor->fd == fd)
+			found = visitor;
+	DL_DELETE(server->arriving, found);
+	return found;
 }
 
 static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
 			  enum MHD_ConnectionNotificationCode what)
 {
 	struct http_server *server = arg;
+	struct http_visitor *visitor = *context;
 
-	(void)connection;
 	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-		visitor_gone(*context);
+		DL_DELETE(server->visitors, visitor);
+		forget(visitor);
 		return;
 	}
-	*context = server->arriving;
-	server->arriving = NULL;
+	visitor = take_arriving(
+		server, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
 	if (!server->visitors)
 		loop_timer_set(server->sweep, server->conns.draining ? DRAIN_SWEEP_NS : SWEEP_NS);
-	DL_APPEND(server->visitors, (struct http_visitor *)*context);
+	DL_APPEND(server->visitors, visitor);
+	*context = visitor;
 }
 
 static struct http_visitor *visitor_of(struct MHD_Connection *connection)
@@ -226,8 +252,8 @@ struct http_server *http_server_new(struct loop *loop, struct engine *engine)
 	return server;
 }
 
-/* Hands a descriptor to libmicrohttpd, which closes it in any case. False: it came to nothing. */
-static bool introduce(struct http_server *server, int fd, const struct peer *peer, bool relayed,
+/* Hands a descriptor to libmicrohttpd, which closes it in any case. */
+static void introduce(struct http_server *server, int fd, const struct peer *peer, bool relayed,
 		      enum http_dialect dialect)
 {
 	struct http_visitor *visitor = mem_new(sizeof(*visitor));
@@ -241,14 +267,10 @@ static bool introduce(struct http_server *server, int fd, const struct peer *pee
 	/* A peer that has gone already has no name. */
 	if (getpeername(fd, (struct sockaddr *)&address, &len) != 0)
 		len = sizeof(sa_family_t);
-	server->arriving = visitor;
-	MHD_add_connection(server->daemon, fd, (struct sockaddr *)&address, len);
+	DL_APPEND(server->arriving, visitor);
+	/* It may begin with it now or in its next turn, in which what was refused is noticed, too. */
+	(void)MHD_add_connection(server->daemon, fd, (struct sockaddr *)&address, len);
 	http_server_turn(server);
-	if (!server->arriving)
-		return true;
-	server->arriving = NULL;
-	free(visitor);
-	return false;
 }
 
 static void on_relay_end(void *arg, enum err why)
@@ -280,8 +302,7 @@ static bool introduce_tls(struct http_server *server, int fd, const struct peer 
 	relayed->peer = *peer;
 	relayed->relay = http_relay_new(server->conns.loop, fd, tls, pair[0], on_relay_end, relayed);
 	DL_APPEND(server->relays, relayed);
-	/* If this comes to nothing, the relay sees its end closed. */
-	(void)introduce(server, pair[1], peer, true, dialect);
+	introduce(server, pair[1], peer, true, dialect);
 	return true;
 }
 
@@ -295,8 +316,8 @@ void http_server_accept(struct http_server *server, int fd, struct tls_server *t
 	if (!start_daemon(server) || (tls && !introduce_tls(server, fd, &peer, tls, dialect))) {
 		close(fd);
 		conns_went(&server->conns);
-	} else if (!tls && !introduce(server, fd, &peer, false, dialect)) {
-		conns_went(&server->conns);
+	} else if (!tls) {
+		introduce(server, fd, &peer, false, dialect);
 	}
 }
 
@@ -332,6 +353,7 @@ static void stop_daemon(struct http_server *server)
 	MHD_run(server->daemon);
 	loop_io_free(server->io);
 	MHD_stop_daemon(server->daemon);
+	forget_lost(server);
 }
 
 void http_server_free(struct http_server *server)

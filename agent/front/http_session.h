@@ -63,7 +63,7 @@ struct http_server {
 	struct loop_timer *turn, *sweep, *expiry;
 	struct http_stats stats;
 	struct http_visitor *visitors;
-	struct http_visitor *arriving; /* what the next connection of the daemon is */
+	struct http_visitor *arriving; /* given to the daemon, which has not said that it began with them */
 	struct relayed *relays;
 	struct http_call *pending, *pool;
 	unsigned pooled;
