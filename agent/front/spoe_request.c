@@ -130,6 +130,7 @@ struct reading {
 	unsigned others;   /* messages that we do not know */
 	enum reason reason; /* why the question cannot be taken, or REASON_ALLOWED */
 	const char *why;
+	struct spoe_order *order; /* learns what comes now; NULL: nothing is to be learned */
 	struct value spare; /* takes what has no place */
 };
 
@@ -156,6 +157,8 @@ static struct value *place_of(void *arg, struct slice name)
 	struct value *place;
 	enum err err = request_arg_slot(reading->req, name, &place);
 
+	if (reading->order && (err || !spoe_order_learn(reading->order, name)))
+		reading->order = NULL;
 	return err ? no_place(reading, err) : place;
 }
 
@@ -184,14 +187,28 @@ static bool take_name(struct reading *reading, struct slice name)
 	return true;
 }
 
-static enum err read_messages(struct slice payload, struct reading *reading)
+static void read_question(struct reader *r, unsigned count, struct spoe_order *order,
+			  struct reading *reading)
+{
+	unsigned known = spoe_order_decode(order, r, count, reading->req);
+
+	if (known == count)
+		return;
+	order->count = known;
+	reading->order = order;
+	spop_args_decode(r, count - known, place_of, reading);
+}
+
+static enum err read_messages(struct slice payload, struct spoe_order *order, struct reading *reading)
 {
 	struct reader r = reader_of(payload);
 	struct spop_message message;
 
 	while (spop_message_decode(&r, &message))
-		spop_args_decode(&r, message.args,
-				 take_name(reading, message.name) ? place_of : spare_place, reading);
+		if (take_name(reading, message.name))
+			read_question(&r, message.args, order, reading);
+		else
+			spop_args_decode(&r, message.args, spare_place, reading);
 	return reader_err(&r);
 }
 
@@ -205,7 +222,7 @@ void spoe_notify(struct spoe_session *session, const struct spoe_ids *ids, struc
 
 	if (!copy.ptr) {
 		refuse(request, REASON_OVERLOADED, "no memory for the message");
-	} else if (read_messages(copy, &reading)) {
+	} else if (read_messages(copy, &session->order, &reading)) {
 		give_back(request);
 		spoe_fail(session, SPOP_INVALID, "messages that do not decode");
 	} else if (reading.reason != REASON_ALLOWED) {

@@ -4,6 +4,7 @@
 
 #include "front/spoe.h"
 #include "front/spoe_ack.h"
+#include "front/spoe_order.h"
 
 /* What spoe.c, spoe_request.c and spoe_fragment.c share; nobody else includes it. */
 enum spoe_phase { SPOE_HELLO, SPOE_OPEN, SPOE_OVER };
@@ -39,6 +40,8 @@ struct spoe_session {
 	size_t limit_frame, message_max; /* limits.frame, limits.message */
 	size_t negotiated;
 	size_t ack_max; /* largest ACK, prefix included */
+
+	struct spoe_order order; /* of its questions' arguments */
 
 	struct spoe_request *pending;
 	unsigned pending_count;

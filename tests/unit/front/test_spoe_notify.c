@@ -194,6 +194,25 @@ static void an_argument_sent_twice_is_denied(void **state)
 	assert_decided(&ack, "deny", "400", "bad_request");
 }
 
+/* Not where the arguments before it come as they always did, either. */
+static void an_argument_sent_twice_behind_a_known_order_is_denied(void **state)
+{
+	static const char known[] = "11 \"check-client-cert\" 04 04 \"cert\" 00 04 \"host\" 08 0f \"api.example.com\""
+				    "06 \"method\" 08 03 \"GET\" 04 \"path\" 08 01 \"/\"";
+	struct spop_frame ack;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		send_payload(bytes(known));
+		ack = next();
+		assert_decided(&ack, "allow", "200", "allowed");
+		send_payload(bytes("11 \"check-client-cert\" 05 04 \"cert\" 00 04 \"host\" 08 0f \"api.example.com\""
+				   "04 \"cert\" 00 06 \"method\" 08 03 \"GET\" 04 \"path\" 08 01 \"/\""));
+		ack = next();
+		assert_decided(&ack, "deny", "400", "bad_request");
+	}
+}
+
 static void the_maximum_of_arguments_and_unnamed_ones(void **state)
 {
 	struct named over[253];
@@ -504,6 +523,7 @@ int main(void)
 		TEST(a_payload_truncated_at_every_byte),
 		TEST(a_message_that_we_do_not_know_is_denied),
 		TEST(an_argument_sent_twice_is_denied),
+		TEST(an_argument_sent_twice_behind_a_known_order_is_denied),
 		TEST(null_for_every_argument),
 		TEST(every_type_under_every_name_never_crashes_or_allows_what_it_must_not),
 		TEST(used_without_a_certificate_is_a_bad_request),
