@@ -174,19 +174,29 @@ static void keep_path(struct cert_entry *entry, struct ders *ders, struct verify
 	verify_path_fini(path);
 }
 
-static void keep_nodes(struct cert_result *result, const struct verify_node *path, size_t count)
+static const struct authority_conf *authority_of(const struct cert_entry *entry,
+						 const struct certcache_query *query)
 {
-	result->path_len = count;
-	result->path = (struct verify_node *)(void *)mem_dup(slice_of(path, count * sizeof(*path)));
+	size_t authority = query->host->authorities[entry->result.authority];
+
+	return &snapshot_config(query->snapshot)->authorities[authority];
 }
 
-static void keep_result(struct cert_entry *entry, const struct verify_result *result)
+static void keep_nodes(struct cert_result *result, const struct verify_node *path)
+{
+	result->path = (struct verify_node *)(void *)mem_dup(slice_of(path, result->path_len * sizeof(*path)));
+}
+
+static void keep_result(struct cert_entry *entry, const struct certcache_query *query,
+			const struct verify_result *result)
 {
 	entry->result = (struct cert_result){
 		.error = result->error, .authority = result->authority, .memory = result->memory,
 		.valid_from = result->valid_from, .valid_until = result->valid_until,
+		.path_len = result->path_len,
 	};
-	keep_nodes(&entry->result, result->path, result->path_len);
+	if (result->error == 0 && revocation_has_source(authority_of(entry, query)))
+		keep_nodes(&entry->result, result->path);
 }
 
 static void verify(struct cert_entry *entry, const struct slice *ders, size_t count,
@@ -205,7 +215,7 @@ static void verify(struct cert_entry *entry, const struct slice *ders, size_t co
 		trusts[i] = snapshot_trust(query->snapshot, host->authorities[i]);
 	verify_run(&input, result);
 	cert_forget_x509(entry->cert);
-	keep_result(entry, result);
+	keep_result(entry, query, result);
 	if (entry->result.error == 0 && input.path)
 		keep_path(entry, entry->ders, &path);
 	free(trusts);
@@ -213,6 +223,8 @@ static void verify(struct cert_entry *entry, const struct slice *ders, size_t co
 
 static size_t subjects_of(const struct cert_entry *entry, struct revocation_subject *out)
 {
+	if (!entry->result.path)
+		return 0;
 	for (size_t i = 0; i < entry->result.path_len; i++)
 		out[i] = (struct revocation_subject){
 			.node = &entry->result.path[i],
@@ -231,7 +243,7 @@ static struct revocation_view view_of(const struct cert_entry_env *env, const st
 
 	return (struct revocation_view){
 		.state = env->state, .ops = env->ops, .ops_arg = env->ops_arg,
-		.authority = &snapshot_config(query->snapshot)->authorities[authority],
+		.authority = authority_of(entry, query),
 		.deny = snapshot_deny(query->snapshot, authority), .now = query->now,
 	};
 }
@@ -369,7 +381,8 @@ static struct cert_entry *with_answer(const struct cert_entry *before,
 	entry->ders = before->ders;
 	entry->cert = cert_ref(before->cert);
 	entry->result = before->result;
-	keep_nodes(&entry->result, before->result.path, before->result.path_len);
+	if (before->result.path)
+		keep_nodes(&entry->result, before->result.path);
 	entry->snapshot = before->snapshot;
 	entry->chains = before->chains;
 	entry->above = mem_array(before->above_count, sizeof(*entry->above));

@@ -31,7 +31,7 @@ struct certcache;
 struct cert_result {
 	int error;
 	size_t authority;
-	struct verify_node *path;
+	struct verify_node *path; /* path_len of them, or NULL: its authority knows of no revocation */
 	size_t path_len;
 	int64_t valid_from, valid_until;
 	uint64_t memory;

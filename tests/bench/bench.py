@@ -6,8 +6,8 @@
 
 The agent has one thread on one core, the load runs on another, and the two agents take turns. The worker reads three fields and sets two
 headers, the managed transform is on, certificates (EC and RSA) are cached. --quick takes under a minute; --smoke takes seconds
-and only fails when something is wrong or far too slow; --profile shows where the agent's time goes (perf). Rows: spop, grpc, haproxy, scale,
-idle, lists.
+and only fails when something is wrong or far too slow; --profile shows where the agent's time goes (perf). Rows: spop, grpc, haproxy,
+scale, certificates, idle, lists.
 """
 import argparse
 import json
@@ -26,12 +26,12 @@ LEAVES = 64
 SPOP_ROWS = [(8, 64, 1.2, None), (64, 16, 1.5, None), (64, 1, None, 1.0), (1, 1, None, 3.0)]
 # The engine of HAProxy 3.1 and newer must never have 16 kB unread, so its answers leave in small writes.
 NEW_ENGINE_ROW = (8, 16)
-MODES = {"full": {"rounds": 5, "seconds": 2.0, "pairs": 15, "scale": (10000, 100000), "swaps": 5},
-         "quick": {"rounds": 2, "seconds": 0.4, "pairs": 3, "scale": (10000, 100000), "swaps": 3},
-         "smoke": {"rounds": 1, "seconds": 0.3, "pairs": 1, "scale": (200, 2000), "swaps": 2}}
+MODES = {"full": {"rounds": 5, "seconds": 2.0, "pairs": 15, "scale": (10000, 100000), "certificates": 20000, "swaps": 5},
+         "quick": {"rounds": 2, "seconds": 0.4, "pairs": 3, "scale": (10000, 100000), "certificates": 4000, "swaps": 3},
+         "smoke": {"rounds": 1, "seconds": 0.3, "pairs": 1, "scale": (200, 2000), "certificates": 500, "swaps": 2}}
 # How far above its aim a --smoke run may be: it must also pass on a busy machine, and in a sanitizer's company.
 SMOKE_SLACK = 10
-ROWS = ["spop", "grpc", "haproxy", "scale", "idle", "lists"]
+ROWS = ["spop", "grpc", "haproxy", "scale", "certificates", "idle", "lists"]
 
 
 class Bench:
@@ -159,6 +159,27 @@ class Bench:
             few.stop()
             if many:
                 many.stop()
+
+    # -- memory of what is cached
+
+    def certificates(self):
+        count = self.mode["certificates"]
+        pki = self.stand.material(2, count)
+        config, path, _ = self.stand.config(pki, 2, {HOST: [0, 1]})
+        half = count // 2
+        # Buffers and workers have what they need after the first half.
+        mixes = [self.stand.mix(pki, half, [HOST], f"from-{begin}", first=begin) for begin in (0, half)]
+        with self.stand.agent(config) as agent:
+            agent.wait_for(path)
+            self.check(self.stand.load(f"unix:{path}", mixes[0], count=half, seconds=60), "certificates, the first half")
+            before = agent.rss_mb()
+            first = self.stand.load(f"unix:{path}", mixes[1], count=half, seconds=60, pid=agent.pid)
+            each = (agent.rss_mb() - before) * 1024 / half
+            again = self.stand.load(f"unix:{path}", mixes[1], count=4 * half, seconds=60, pid=agent.pid)
+        self.check(first, "certificates, the second half")
+        self.check(again, "certificates, cached")
+        self.add(f"{count} certificates", {"kb_each": each, "first_us": first["agent_cpu_us"], "us": again["agent_cpu_us"]},
+                 each <= 5 * self.slack, "5 KB each")
 
     # -- memory when idle
 
