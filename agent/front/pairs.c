@@ -77,7 +77,7 @@ struct slice pairs_separator(struct slice name)
 
 enum err pairs_join(const struct pairs *pairs, const struct pair *first, struct arena *arena, struct slice *out)
 {
-	struct slice separator = pairs_separator(first->name);
+	struct slice separator;
 	const struct pair *pair = first;
 	size_t size = first->value.len;
 	uint8_t *bytes;
@@ -86,6 +86,7 @@ enum err pairs_join(const struct pairs *pairs, const struct pair *first, struct 
 	*out = first->value;
 	if (!first->next)
 		return ERR_OK;
+	separator = pairs_separator(first->name);
 	while (pair->next) {
 		pair = &pairs->items[pair->next];
 		size += separator.len + pair->value.len;

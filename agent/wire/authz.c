@@ -15,6 +15,7 @@
 #define SLOTS 1024u
 
 struct keys {
+	bool used; /* until then slots are not even zeroed: most requests have no context extensions */
 	uint32_t slots[SLOTS]; /* 0: free */
 };
 
@@ -38,6 +39,9 @@ static bool maybe_known(struct keys *keys, struct slice s)
 	uint32_t hash = (uint32_t)XXH3_64bits_withSeed(s.ptr, s.len, seed());
 
 	hash += hash == 0;
+	if (!keys->used)
+		memset(keys->slots, 0, sizeof(keys->slots));
+	keys->used = true;
 	for (uint32_t at = hash;; at++) {
 		uint32_t *slot = &keys->slots[at % SLOTS];
 
@@ -276,11 +280,12 @@ static struct slice *http_text(struct authz_request *out, uint32_t number)
 static void read_http(struct reader *outer, struct slice message, struct authz_request *out)
 {
 	struct reader r = reader_of(message);
-	struct keys keys = { { 0 } };
+	struct keys keys;
 	struct pb_field field;
 	uint32_t seen = 0;
 	unsigned map = 0;
 
+	keys.used = false;
 	out->has_http = true;
 	out->http = message;
 	while (pb_next(&r, &field)) {
@@ -320,10 +325,11 @@ static void read_one(struct reader *outer, struct slice message, uint32_t number
 static void read_attributes(struct reader *outer, struct slice message, struct authz_request *out)
 {
 	struct reader r = reader_of(message);
-	struct keys keys = { { 0 } };
+	struct keys keys;
 	struct pb_field field;
 	uint32_t seen = 0;
 
+	keys.used = false;
 	out->attributes = message;
 	while (pb_next(&r, &field)) {
 		if (field.number == 1 && pb_is(&r, &field, PB_BYTES, &seen)) {
