@@ -184,25 +184,45 @@ static void late_verdicts_are_denials(void **state)
 	EXPECT(API, "HTTP/1.1 200 ", "allowed");
 }
 
+#define TIMED(value) \
+	"GET /auth/envoy/ HTTP/1.1\r\nHost: w.example.com\r\nX-Envoy-Expected-Rq-Timeout-Ms: " value "\r\n\r\n"
+
+/* Milliseconds until that question, which the worker leaves pending, was answered. */
+static int64_t waited(const char *text)
+{
+	int64_t begun = rig_mono_ns = clock_mono_ns();
+
+	EXPECT(text, "HTTP/1.1 403 ", "policy_timeout");
+	return (clock_mono_ns() - begun) / MS;
+}
+
 static void envoys_own_timeout_counts(void **state)
 {
-	int64_t begun = clock_mono_ns();
+	int64_t least = INT64_MAX;
 
 	(void)state;
 	end->rig->state = POLICY_PENDING;
-	EXPECT("GET /auth/envoy/ HTTP/1.1\r\nHost: w.example.com\r\nX-Envoy-Expected-Rq-Timeout-Ms: 60\r\n\r\n",
-	       "HTTP/1.1 403 ", "policy_timeout");
-	assert_in_range((clock_mono_ns() - begun) / MS, 60, 450);
-	rig_mono_ns = begun = clock_mono_ns();
-	EXPECT("GET /auth/envoy/ HTTP/1.1\r\nHost: w.example.com\r\nX-Envoy-Expected-Rq-Timeout-Ms: soon\r\n\r\n",
-	       "HTTP/1.1 403 ", "policy_timeout");
-	assert_in_range((clock_mono_ns() - begun) / MS, 500, 5000);
+	/* On a busy machine any single one may take longer. */
+	for (int i = 0; i < 5 && least > 400; i++) {
+		int64_t ms = waited(TIMED("60"));
+
+		least = ms < least ? ms : least;
+	}
+	assert_in_range(least, 60, 400);
+	assert_in_range(waited(TIMED("soon")), 500, 20000);
+	assert_in_range(waited(TIMED("60000")), 500, 20000);
 }
 
 static bool is_cancelled(void *arg)
 {
 	(void)arg;
 	return end->rig->cancelled == 1;
+}
+
+static bool is_closed(void *arg)
+{
+	(void)arg;
+	return end->closed == 1;
 }
 
 static void who_goes_cancels(void **state)
@@ -214,9 +234,9 @@ static void who_goes_cancels(void **state)
 	assert_int_equal(end->rig->pending_count, 1);
 	close(end->fd);
 	end->fd = -1;
-	assert_true(io_until(end->loop, is_cancelled, NULL, 300));
-	io_turn(end->loop, 20);
-	assert_int_equal(end->closed, 1);
+	/* Before its deadline would have ended it. */
+	assert_true(io_until(end->loop, is_cancelled, NULL, 400));
+	assert_true(io_until(end->loop, is_closed, NULL, 5000));
 	assert_int_equal(end->rig->inflight.count, 0);
 	assert_int_equal(http_server_stats(end->server)->cancelled, 1);
 }
@@ -257,8 +277,8 @@ static void draining_answers_and_closes(void **state)
 	EXPECT(API, "HTTP/1.1 200 ", "allowed");
 	http_server_drain(end->server, on_drained, end);
 	EXPECT(API, "HTTP/1.1 200 ", "\r\nconnection: close\r\n");
-	assert_true(http_rig_ends(end, 1000));
-	assert_true(io_until(end->loop, is_drained, end, 1000));
+	assert_true(http_rig_ends(end, 5000));
+	assert_true(io_until(end->loop, is_drained, end, 5000));
 	assert_int_equal(end->closed, 1);
 }
 
@@ -271,8 +291,8 @@ static void draining_waits_for_two_seconds(void **state)
 	say("GET /auth/envoy/ HTTP/1.1\r\nHost:");
 	io_turn(end->loop, 10);
 	http_server_drain(end->server, on_drained, end);
-	assert_true(io_until(end->loop, is_drained, end, 4000));
-	assert_in_range((clock_mono_ns() - begun) / MS, 1900, 3000);
+	assert_true(io_until(end->loop, is_drained, end, 20000));
+	assert_in_range((clock_mono_ns() - begun) / MS, 1900, 20000);
 }
 
 static void nothing_to_drain(void **state)
@@ -283,7 +303,7 @@ static void nothing_to_drain(void **state)
 	io_turn(end->loop, 20);
 	http_server_drain(end->server, on_drained, end);
 	assert_false(end->drained);
-	assert_true(io_until(end->loop, is_drained, end, 1000));
+	assert_true(io_until(end->loop, is_drained, end, 5000));
 }
 
 static void answers_that_do_not_fit_deny(void **state)
