@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agent that does nothing: says HELLO, answers every NOTIFY with the same
- * actions, one read and one write a wake-up. What it costs is what any agent
- * has to pay for its sockets; the rest is ours.
+ * actions, one read and one write a wake-up. With --ack these are the actions
+ * of a real answer of the agent, byte for byte: both then move as much through
+ * their sockets, and the rest of the agent's time is what it does.
  */
 #include <errno.h>
 #include <getopt.h>
