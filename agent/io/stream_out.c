@@ -50,10 +50,6 @@ static void update_blocked(struct stream *s, bool progress)
 /* False when the stream is gone. */
 static bool update_throttle(struct stream *s)
 {
-	if (stream_waiting(s) > s->limits.out_high) {
-		s->throttled = true;
-		return true;
-	}
 	if (!s->throttled || stream_waiting(s) > s->limits.out_high / 2)
 		return true;
 	s->throttled = false;
@@ -99,6 +95,8 @@ void stream_flush_task(struct loop_task *task)
 		return;
 	}
 	s->write_wants_read = false;
+	/* Looked at before writing: the owner may have stopped for what one write then takes. */
+	s->throttled |= stream_waiting(s) >= s->limits.out_high;
 	switch (stream_write(s, &progress, &why)) {
 	case TRANSPORT_FAULT:
 		stream_close(s, why);

@@ -138,6 +138,23 @@ static bool only_write(void *arg)
 	return false;
 }
 
+/* An owner that stopped at the mark hears of it, though nothing is left to wait after one write. */
+static void test_one_write_from_the_high_mark(void **state)
+{
+	struct io_end *f = *state;
+	static const struct stream_limits limits = { .in_max = 65536, .out_high = 10000 };
+
+	io_end_open(f, &limits);
+	io_end_fill(f, 9999);
+	io_turn(f->loop, 5);
+	assert_int_equal(stream_waiting(f->conn.stream), 0);
+	assert_int_equal(f->conn.writable, 0);
+	io_end_fill(f, 10000);
+	io_turn(f->loop, 5);
+	assert_int_equal(stream_waiting(f->conn.stream), 0);
+	assert_int_equal(f->conn.writable, 1);
+}
+
 static void test_peer_that_only_writes_costs_bounded_memory(void **state)
 {
 	struct io_end *f = *state;
@@ -321,6 +338,8 @@ int main(void)
 		TEST_TCP(test_blocked_output_times_out),
 		TEST(test_reading_pauses_above_the_high_mark),
 		TEST_TCP(test_reading_pauses_above_the_high_mark),
+		TEST(test_one_write_from_the_high_mark),
+		TEST_TCP(test_one_write_from_the_high_mark),
 		TEST(test_peer_that_only_writes_costs_bounded_memory),
 		TEST_TCP(test_peer_that_only_writes_costs_bounded_memory),
 		TEST(test_half_closed_peer_gets_its_answer),
