@@ -129,6 +129,19 @@ static struct ocsp_question question_of(const struct ocsp_flight *flight)
 	};
 }
 
+static bool is_listed(const struct source_list *list, const struct revlist_subject *subject, struct slice serial,
+		      int64_t now)
+{
+	struct revlist_info info;
+	struct revlist_hit hit;
+
+	if (!list->verified || !revlist_find(list->list, subject, serial, &hit))
+		return false;
+	/* What had happened when the list was made has happened, whatever this clock says. */
+	revlist_info(list->list, &info);
+	return hit.date <= now || hit.date <= info.this_update;
+}
+
 /*
  * A responder whose certificate its issuer's list revokes says nothing. RFC 6960 4.2.2.2.1 has three ways: with
  * id-pkix-ocsp-nocheck the CA vouches for it while its certificate is valid; else it is looked up in the lists that
@@ -140,7 +153,6 @@ static bool is_signer_revoked(const struct ocsp_flight *flight, const struct ocs
 	const struct revocation *state = revoker_view(flight->revoker);
 	const struct revocation_source *source;
 	struct revlist_subject subject = { .issuer_key = flight->key.octets };
-	struct revlist_hit hit;
 	struct slice above;
 
 	if (!answer->delegated || answer->nocheck)
@@ -149,10 +161,8 @@ static bool is_signer_revoked(const struct ocsp_flight *flight, const struct ocs
 		return true;
 	for (size_t i = 0; (source = revocation_source(state, flight->target->authority, i)) != NULL; i++)
 		for (size_t k = 0; k < source->list_count; k++)
-			if (source->lists[k].verified &&
-			    revlist_find(source->lists[k].list, &subject,
-					 slice_of(answer->signer_serial, answer->signer_serial_len), &hit) &&
-			    hit.date <= now)
+			if (is_listed(&source->lists[k], &subject,
+				      slice_of(answer->signer_serial, answer->signer_serial_len), now))
 				return true;
 	return false;
 }
