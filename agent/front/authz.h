@@ -31,7 +31,6 @@ struct authz_shared {
 	struct authz_call *pool; /* free ones */
 	unsigned pooled;
 	struct pemcache *pems; /* made with the first session */
-	struct buf answer;  /* the one that is being written */
 	uint64_t sessions; /* made so far: spreads their ages */
 };
 

@@ -11,7 +11,6 @@
 #define POOL_MAX 64
 /* What certificates, canonical forms, a worker's edits and the answer may take beside the message itself. */
 #define ARENA_EXTRA (256u * 1024)
-#define KEEP_MAX (64u * 1024)
 
 static struct authz_call *take(struct authz_session *session, struct h2_call *h2)
 {
@@ -63,7 +62,6 @@ void authz_shared_fini(struct authz_shared *shared)
 	shared->pooled = 0;
 	pemcache_free(shared->pems);
 	shared->pems = NULL;
-	buf_fini(&shared->answer);
 	h2_pool_fini(&shared->calls);
 }
 
@@ -81,7 +79,7 @@ static void encode(struct authz_call *call, struct buf *out)
 		err = authz_answer_encode(out, &call->req, &ignored);
 	}
 	if (err) {
-		buf_reset(out);
+		/* Whatever failed has left nothing behind. */
 		buf_put(out, authz_bare_deny);
 	} else if (undeletable) {
 		call->session->hooks->complain(call->session->arg,
@@ -94,13 +92,9 @@ static void encode(struct authz_call *call, struct buf *out)
 static void tell(struct authz_call *call)
 {
 	struct authz_session *session = call->session;
-	struct buf *answer = &session->shared->answer;
 
-	buf_reset(answer);
-	encode(call, answer);
-	h2_answer(call->call, buf_slice(answer));
-	if (answer->room > KEEP_MAX)
-		buf_fini(answer);
+	encode(call, h2_answer_begin(call->call));
+	h2_answer_end(call->call);
 	engine_release(session->shared->engine, &call->req);
 	give_back(call);
 	authz_answered(session);

@@ -6,7 +6,7 @@
 #include "core/verdict.h"
 
 #define PAIRS_MAX 400u
-#define PAIRS_SLOTS 1024u
+#define PAIRS_SLOTS 512u
 
 /* A header to set, with all values that it is set to. */
 struct pair {

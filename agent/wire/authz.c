@@ -15,9 +15,18 @@
 #define SLOTS 1024u
 
 struct keys {
-	bool used; /* until then slots are not even zeroed: most requests have no context extensions */
+	uint32_t count; /* of slots in use, a power of two; 0: none yet, most requests have no context extensions */
 	uint32_t slots[SLOTS]; /* 0: free */
 };
+
+/* Twice as many as the message can hold: an entry that differs from the others takes five bytes. */
+static void keys_size(struct keys *keys, size_t message)
+{
+	keys->count = 64;
+	while (keys->count < SLOTS && keys->count < message / 5 * 2)
+		keys->count *= 2;
+	memset(keys->slots, 0, keys->count * sizeof(keys->slots[0]));
+}
 
 static uint64_t seed(void)
 {
@@ -34,16 +43,15 @@ static uint64_t seed(void)
 }
 
 /* True when a key with the same hash was put in before. */
-static bool maybe_known(struct keys *keys, struct slice s)
+static bool maybe_known(struct keys *keys, struct slice s, size_t message)
 {
 	uint32_t hash = (uint32_t)XXH3_64bits_withSeed(s.ptr, s.len, seed());
 
 	hash += hash == 0;
-	if (!keys->used)
-		memset(keys->slots, 0, sizeof(keys->slots));
-	keys->used = true;
+	if (keys->count == 0)
+		keys_size(keys, message);
 	for (uint32_t at = hash;; at++) {
-		uint32_t *slot = &keys->slots[at % SLOTS];
+		uint32_t *slot = &keys->slots[at & (keys->count - 1)];
 
 		if (*slot == hash)
 			return true;
@@ -185,7 +193,7 @@ static void take_entry(struct reader *r, struct slice message, const struct pb_f
 		reader_fail(r, err);
 	else if (*count == max)
 		reader_fail(r, ERR_LIMIT);
-	else if (maybe_known(keys, pair.key) && has_key(message, field->number, *count, pair.key))
+	else if (maybe_known(keys, pair.key, message.len) && has_key(message, field->number, *count, pair.key))
 		reader_fail(r, ERR_DUPLICATE);
 	else
 		++*count;
@@ -285,7 +293,7 @@ static void read_http(struct reader *outer, struct slice message, struct authz_r
 	uint32_t seen = 0;
 	unsigned map = 0;
 
-	keys.used = false;
+	keys.count = 0;
 	out->has_http = true;
 	out->http = message;
 	while (pb_next(&r, &field)) {
@@ -329,7 +337,7 @@ static void read_attributes(struct reader *outer, struct slice message, struct a
 	struct pb_field field;
 	uint32_t seen = 0;
 
-	keys.used = false;
+	keys.count = 0;
 	out->attributes = message;
 	while (pb_next(&r, &field)) {
 		if (field.number == 1 && pb_is(&r, &field, PB_BYTES, &seen)) {

@@ -180,20 +180,36 @@ static ssize_t read_answer(nghttp2_session *ng, int32_t stream, uint8_t *to, siz
 	return (ssize_t)left.len;
 }
 
-void h2_answer(struct h2_call *call, struct slice message)
+struct buf *h2_answer_begin(struct h2_call *call)
+{
+	static const uint8_t prefix[GRPC_PREFIX];
+	struct buf *answer = &((struct h2_record *)call)->answer;
+
+	buf_put(answer, slice_of(prefix, sizeof(prefix)));
+	return answer;
+}
+
+void h2_answer_end(struct h2_call *call)
 {
 	static const nghttp2_nv nv[] = { NV(":status", "200"), NV("content-type", "application/grpc") };
 	struct h2_record *record = (struct h2_record *)call;
 	nghttp2_data_provider provider = { .source.ptr = record, .read_callback = read_answer };
-	uint8_t prefix[GRPC_PREFIX];
+	struct buf *answer = &record->answer;
 
 	record->told = false;
-	grpc_prefix(prefix, (uint32_t)message.len);
-	buf_put(&record->answer, slice_of(prefix, sizeof(prefix)));
-	buf_put(&record->answer, message);
-	if (buf_err(&record->answer) || message.len > UINT32_MAX ||
-	    nghttp2_submit_response(call->session->ng, call->stream, nv, 2, &provider))
+	if (buf_err(answer) || answer->len - GRPC_PREFIX > UINT32_MAX) {
 		reset(record, NGHTTP2_INTERNAL_ERROR);
+		return;
+	}
+	grpc_prefix(answer->ptr, (uint32_t)(answer->len - GRPC_PREFIX));
+	if (nghttp2_submit_response(call->session->ng, call->stream, nv, 2, &provider))
+		reset(record, NGHTTP2_INTERNAL_ERROR);
+}
+
+void h2_answer(struct h2_call *call, struct slice message)
+{
+	buf_put(h2_answer_begin(call), message);
+	h2_answer_end(call);
 }
 
 static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)

@@ -80,6 +80,10 @@ enum err h2_write(struct h2_session *session, struct buf *out, size_t max) MUST_
 /* Answers with one message and grpc-status 0. It is copied. */
 void h2_answer(struct h2_call *call, struct slice message);
 
+/* The same in place: the message is appended to what begin returns, then end sends it. Nothing else comes between. */
+struct buf *h2_answer_begin(struct h2_call *call);
+void h2_answer_end(struct h2_call *call);
+
 /* Answers with a gRPC error alone. */
 void h2_fail(struct h2_call *call, enum grpc_status status, const char *message);
 
