@@ -153,7 +153,8 @@ static enum err build(struct list_job *job, const struct crl *crl, const uint8_t
 	draft(job);
 	/* What was drafted is not read again, unless the delta turns out to be of no use. */
 	err = revlist_build(crl, has_delta ? &delta : NULL, key, !has_delta, &out->list);
-	if (err && has_delta)
+	/* A delta that does not fit is passed over; one that is too much must not be, since it revokes. */
+	if (err && err != ERR_LIMIT && has_delta)
 		err = revlist_build(crl, NULL, key, false, &out->list);
 	if (err)
 		return err;
