@@ -209,7 +209,8 @@ char *crls_pem(struct slice der)
 
 	MUST(bio && PEM_write_bio(bio, PEM_STRING_X509_CRL, "", der.ptr, (long)der.len));
 	n = BIO_get_mem_data(bio, &bytes);
-	MUST(n > 0 && (copy = strndup(bytes, (size_t)n)));
+	MUST(n > 0 && (copy = calloc(1, (size_t)n + 1)));
+	memcpy(copy, bytes, (size_t)n);
 	BIO_free(bio);
 	return copy;
 }
