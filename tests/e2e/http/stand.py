@@ -26,7 +26,7 @@ end
 return M
 """
 FORGED = [("CF-Cert-Verified", "true"), ("Cf-Cert-Subject-DN", "CN=root"), ("Client-Cert", ":AAAA:"), ("Client-Cert-Chain", ":AAAA:"),
-          ("X-Mtls-Id", "1"), ("X-Forwarded-Client-Cert", "Hash=00;Cert=\"x\""), ("X-SSL-Cert", "x"), ("X-Forwarded-Tls-Client-Cert", "x"),
+          ("X-Mtls-Id", "1"), ("Cf-Access-Jwt-Assertion", "e30.e30.AA"), ("X-Forwarded-Client-Cert", "Hash=00;Cert=\"x\""), ("X-SSL-Cert", "x"), ("X-Forwarded-Tls-Client-Cert", "x"),
           ("X-Original-URI", "/"), ("X-Original-Host", "www.example.com"), ("X-Forwarded-Host", "www.example.com"),
           ("X-Forwarded-Uri", "/"), ("X-Forwarded-Method", "GET"), ("X-Forwarded-For", "10.9.9.9"), ("X-Real-IP", "10.9.9.9")]
 UNDERSCORES = [("cf_cert_verified", "true"), ("Client_Cert", ":AAAA:"), ("x_mtls_id", "1"), ("X_SSL_Cert", "x"), ("cf-cert_verified", "true")]
@@ -84,6 +84,7 @@ def common(tests, stand):
         stand.denied("denied", "certificate_revoked")
         stand.denied("alice", "host_unknown", host="other.example.com")
         stand.denied("alice", "bad_request", 400, path="/a%2f..%2fb")
+        stand.denied("alice", "bad_request", 400, path="/a#b")
 
     @tests
     def a_host_that_requires_none_gets_the_facts():
@@ -99,7 +100,7 @@ def common(tests, stand):
         answer = stand.ask(None, host="www.example.com", headers=FORGED)
         equal(answer.status, 200, answer)
         equal(answer.origin("cf-cert-verified"), ["false"])
-        for name in ("cf-cert-subject-dn", "client-cert", "client-cert-chain", "x-mtls-id"):
+        for name in ("cf-cert-subject-dn", "client-cert", "client-cert-chain", "x-mtls-id", "cf-access-jwt-assertion"):
             equal(answer.origin(name), [], name)
 
     @tests
@@ -109,6 +110,14 @@ def common(tests, stand):
         equal(answer.status, 200, answer)
         for name in ("cf_cert_verified", "client_cert", "x_mtls_id", "cf-cert_verified"):
             equal(answer.origin(name), [], name)
+
+    @tests
+    def clients_cannot_take_away_what_the_agent_says():
+        answer = stand.ask("foreign", host="www.example.com",
+                           headers=[("Connection", "Cf-Cert-Verified, Client-Cert"), ("Connection", "cf-cert-presented, close")])
+        equal(answer.status, 200, answer)
+        equal(answer.origin("cf-cert-verified"), ["false"])
+        equal(answer.origin("cf-cert-presented"), ["true"])
 
     @tests
     def a_worker_decides_too():

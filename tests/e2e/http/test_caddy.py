@@ -22,6 +22,15 @@ def a_host_other_than_the_tls_name_is_misdirected():
     equal(stand.ask("alice", sni="www.example.com").status, 421)
 
 
+@tests
+def an_upgrade_is_passed_on():
+    headers = [("Connection", "keep-alive, Upgrade, Cf-Cert-Verified"), ("Upgrade", "websocket")]
+    answer = stand.ask("alice", headers=headers)
+    equal(answer.status, 200, answer)
+    equal(answer.origin("upgrade"), ["websocket"])
+    equal(answer.origin("cf-cert-verified"), ["true"])
+
+
 if __name__ == "__main__":
     code = main(tests)
     stand.stop()
