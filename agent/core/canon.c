@@ -20,7 +20,7 @@ static bool is_host_byte(uint8_t c)
 static const uint8_t plain[256] = {
 	['-'] = BOTH, ['_'] = BOTH, ['0' ... '9'] = BOTH, ['a' ... 'z'] = BOTH,
 	['.'] = BOTH | PLAIN_DOT | PLAIN_SPECIAL, ['/'] = PLAIN_PATH | PLAIN_SLASH | PLAIN_SPECIAL,
-	['!' ... '$'] = PLAIN_PATH, ['&' ... ','] = PLAIN_PATH, [':' ... '['] = PLAIN_PATH,
+	['!' ... '"'] = PLAIN_PATH, ['$'] = PLAIN_PATH, ['&' ... ','] = PLAIN_PATH, [':' ... '['] = PLAIN_PATH,
 	[']' ... '^'] = PLAIN_PATH, ['`'] = PLAIN_PATH, ['{' ... '~'] = PLAIN_PATH,
 };
 
@@ -161,7 +161,8 @@ static enum err decode_escapes(struct slice raw, uint8_t *out, size_t *len)
 	for (size_t i = 0; i < raw.len; i++) {
 		uint8_t c = raw.ptr[i];
 
-		if (c < 0x20 || c == 0x7f)
+		/* Behind a "#" some origins read no further: the path would be another one to them. */
+		if (c < 0x20 || c == 0x7f || c == '#')
 			return ERR_FORMAT;
 		if (c != '%') {
 			out[n++] = c == '\\' ? '/' : c;
