@@ -343,14 +343,19 @@ void http_server_drain(struct http_server *server, void (*done)(void *arg), void
 	conns_drain(&server->conns, done, arg);
 }
 
-/* A daemon with resting connections cannot be stopped. */
+/*
+ * A daemon with resting connections cannot be stopped. The turn in which the cancelled ones end may bring
+ * others to rest, by questions that had come meanwhile; each connection can do so once.
+ */
 static void stop_daemon(struct http_server *server)
 {
 	if (!server->daemon)
 		return;
-	while (server->pending)
-		http_call_cancel(server->pending);
-	MHD_run(server->daemon);
+	do {
+		while (server->pending)
+			http_call_cancel(server->pending);
+		MHD_run(server->daemon);
+	} while (server->pending);
 	loop_io_free(server->io);
 	MHD_stop_daemon(server->daemon);
 	forget_lost(server);

@@ -261,6 +261,27 @@ static void what_is_pending_goes_with_the_server(void **state)
 	assert_int_equal(http_server_connections(end->server), 1);
 }
 
+/* Its bytes are there, and nobody has looked at them when the first one is cancelled. */
+static void what_comes_last_goes_with_it_too(void **state)
+{
+	int first = end->fd;
+
+	(void)state;
+	end->rig->state = POLICY_PENDING;
+	say(WORKER);
+	assert_int_equal(http_rig_hear(end, 1, 30), 0);
+	end->fd = -1;
+	http_rig_connect(end, NULL, HTTP_ENVOY);
+	assert_int_equal(http_rig_hear(end, 1, 30), 0);
+	assert_int_equal(http_server_connections(end->server), 2);
+	say(WORKER);
+	http_server_free(end->server);
+	end->server = NULL;
+	assert_int_equal(end->rig->cancelled, 2);
+	assert_int_equal(end->rig->inflight.count, 0);
+	close(first);
+}
+
 static void on_drained(void *arg)
 {
 	((struct http_rig *)arg)->drained = true;
@@ -339,7 +360,8 @@ int main(void)
 		TEST(large_bodies_are_refused), TEST(verdicts_may_come_later), TEST(late_verdicts_are_denials),
 		TEST(envoys_own_timeout_counts),
 		TEST(who_goes_cancels), TEST(half_closed_ones_get_their_answer),
-		TEST(what_is_pending_goes_with_the_server), TEST(draining_answers_and_closes),
+		TEST(what_is_pending_goes_with_the_server),
+		TEST(what_comes_last_goes_with_it_too), TEST(draining_answers_and_closes),
 		TEST(draining_waits_for_two_seconds), TEST(nothing_to_drain), TEST(answers_that_do_not_fit_deny),
 	};
 
