@@ -470,6 +470,7 @@ static void on_revocation_known(struct revocation_wait *wait)
 	req->world = engine->world;
 	req->world->pins++;
 	req->snapshot = req->world->snapshot;
+	req->host_conf = NULL;
 	world_unpin(engine, before);
 	read_wall(engine, req);
 	if (decide(engine, ticket) == ENGINE_DONE)

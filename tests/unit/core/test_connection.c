@@ -250,6 +250,11 @@ static void an_arena_that_is_full_denies(void **state)
 
 static struct revocation_wait *waiting;
 
+static void do_nothing(struct ticket *ticket)
+{
+	(void)ticket;
+}
+
 static bool no_ocsp(void *arg, const struct revocation_question *question, int64_t now, struct ocsp_record *out)
 {
 	(void)arg;
@@ -273,6 +278,31 @@ static void cancel(void *arg, struct revocation_wait *wait)
 	waiting = NULL;
 }
 
+#define ASKING "return { authorities = { ca = { certificates = \"ca.pem\", revocation = { ocsp = true } } }," \
+	       " hosts = { [\"mqtt.example.com\"] = { authorities = { \"ca\" } } } }"
+
+/* While it waited the configuration changed, and what is left of its memory is too little to begin again. */
+static void decide_in_little_memory(struct slice cert, size_t room)
+{
+	struct arena arena;
+	struct request req;
+	struct ticket ticket = { .req = &req, .on_done = do_nothing };
+
+	arena_init(&arena, room);
+	request_init(&req, &arena);
+	req.connection = true;
+	req.args[ARG_CERT] = (struct value){ .kind = VALUE_BINARY, .bytes = cert };
+	req.args[ARG_SNI] = (struct value){ .kind = VALUE_TEXT, .bytes = SLICE_LIT("MQTT.example.com") };
+	if (engine_submit(rig->engine, &ticket) == ENGINE_PENDING) {
+		rig_reload(rig, ASKING);
+		rig_mono_ns = waiting->deadline_ns;
+		waiting->on_done(waiting);
+	}
+	assert_int_equal(req.verdict.kind, VERDICT_DENY);
+	engine_release(rig->engine, &req);
+	arena_fini(&arena);
+}
+
 /* What it waited for comes to nothing: it is decided anew, as the connection that it is. */
 static void it_waits_for_revocation(void **state)
 {
@@ -285,8 +315,7 @@ static void it_waits_for_revocation(void **state)
 	(void)state;
 	rig_free(rig);
 	rig_revocation = &ops;
-	rig = make("return { authorities = { ca = { certificates = \"ca.pem\", revocation = { ocsp = true } } },"
-		   " hosts = { [\"mqtt.example.com\"] = { authorities = { \"ca\" } } } }");
+	rig = make(ASKING);
 	request = rig_connect(rig, args);
 	assert_int_equal(request->state, ENGINE_PENDING);
 	rig_done(request);
@@ -299,6 +328,8 @@ static void it_waits_for_revocation(void **state)
 	assert_int_equal(request->req.verdict.reason, REASON_REVOCATION_UNKNOWN);
 	assert_bare(&request->req.verdict);
 	rig_done(request);
+	for (size_t room = 0; room < 4096; room += 16)
+		decide_in_little_memory(asked->der, room);
 	rig_free(rig);
 	rig_revocation = NULL;
 	rig = make("return { " HOSTS WORKERS);
