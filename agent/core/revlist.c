@@ -134,15 +134,10 @@ static enum err collect(const struct revlist *list, const struct crl *crl, struc
 	return ERR_OK;
 }
 
-/* RFC 5280 5.2.4: same scope, built on this list or an older one, and newer than it. */
-static bool follows(const struct crl *delta, const struct crl *full)
+bool revlist_follows(const struct crl *delta, const struct crl *full)
 {
 	return delta->is_delta && delta->has_number && full->has_number &&
-	       slice_eq(delta->issuer, full->issuer) &&
-	       slice_eq(delta->scope.names, full->scope.names) &&
-	       delta->scope.indirect == full->scope.indirect &&
-	       delta->scope.only_user == full->scope.only_user &&
-	       delta->scope.only_ca == full->scope.only_ca &&
+	       slice_eq(delta->issuer, full->issuer) && crl_scope_eq(&delta->scope, &full->scope) &&
 	       crl_number_cmp(&delta->base, &full->number) <= 0 &&
 	       crl_number_cmp(&delta->number, &full->number) > 0;
 }
@@ -187,7 +182,7 @@ static enum err fill(struct revlist *list, const struct crl *full, const struct 
 
 	if (delta) {
 		sink = (struct sink){ .rows = changed = revrows_new(), .removals = true };
-		err = follows(delta, full) ? collect(list, delta, &sink) : ERR_RANGE;
+		err = revlist_follows(delta, full) ? collect(list, delta, &sink) : ERR_RANGE;
 	}
 	if (!err) {
 		/* A list that is complete has nothing to remove from: there such an entry revokes. */

@@ -94,14 +94,8 @@ bool crl_is_weak(const struct crl *crl);
  */
 enum err crl_verify(const struct crl *crl, struct x509_st *issuer) MUST_USE;
 
-/*
- * Whether a certificate whose cRLDistributionPoints hold `points` (the content of
- * the SEQUENCE: DER DistributionPoint values) is covered by a list whose issuing
- * distribution point has `names` (crl_scope): one point without reasons, and
- * without an issuer of its own, has one of the names, to the octet (RFC 5280
- * 6.3.3 b 2). False for what is malformed.
- */
-bool crl_names_meet(struct slice names, struct slice points);
+/* True when both say the same of what they cover: only then one continues the other (RFC 5280 5.2.3, 5.2.4). */
+bool crl_scope_eq(const struct crl_scope *a, const struct crl_scope *b);
 
 /* -1, 0 or 1, by value. */
 int crl_number_cmp(const struct crl_number *a, const struct crl_number *b);

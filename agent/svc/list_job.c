@@ -58,6 +58,17 @@ static bool try_issuer(void *arg, const struct trust_issuer *issuer)
 	return !vouching->is_wrong_kind;
 }
 
+/* All that crl_scope_eq() compares. */
+static uint64_t hash_scope(const struct crl_scope *scope, uint64_t seed)
+{
+	const bool flags[] = { scope->only_user, scope->only_ca, scope->only_attribute, scope->some_reasons,
+			       scope->indirect };
+
+	seed = XXH3_64bits_withSeed(flags, sizeof(flags), seed);
+	seed = XXH3_64bits_withSeed(scope->names.ptr, scope->names.len, seed);
+	return XXH3_64bits_withSeed(scope->relative.ptr, scope->relative.len, seed);
+}
+
 static struct list_mark mark_of(const struct crl *crl, const uint8_t *key)
 {
 	struct list_mark mark = { .number = crl->number, .has_number = crl->has_number,
@@ -65,8 +76,7 @@ static struct list_mark mark_of(const struct crl *crl, const uint8_t *key)
 
 	mark.what = XXH3_64bits_withSeed(crl->issuer.ptr, crl->issuer.len, crl->is_delta);
 	mark.what = XXH3_64bits_withSeed(key, 32, mark.what);
-	if (crl->scope.names.len)
-		mark.what = XXH3_64bits_withSeed(crl->scope.names.ptr, crl->scope.names.len, mark.what);
+	mark.what = hash_scope(&crl->scope, mark.what);
 	return mark;
 }
 
@@ -113,11 +123,7 @@ static bool find_delta(struct list_job *job, const struct crl *full, const uint8
 
 	for (size_t i = 0; i < job->delta_count; i++) {
 		if (memcmp(job->deltas[i]->issuer_key, key, 32) != 0 ||
-		    crl_parse(bulk_slice(&job->deltas[i]->bytes), &delta) || !slice_eq(delta.issuer, full->issuer) ||
-		    !slice_eq(delta.scope.names, full->scope.names))
-			continue;
-		if (!full->has_number || crl_number_cmp(&delta.base, &full->number) > 0 ||
-		    crl_number_cmp(&delta.number, &full->number) <= 0)
+		    crl_parse(bulk_slice(&job->deltas[i]->bytes), &delta) || !revlist_follows(&delta, full))
 			continue;
 		if (!found || crl_number_cmp(&delta.number, &out->number) > 0)
 			*out = delta;
@@ -267,8 +273,6 @@ static void take_list(struct list_job *job, struct slice der)
 		fault(job, ERR_CRYPTO, "the list is a CRL signer's of another name than the CA, and not indirect");
 	} else if (vouching.is_known) {
 		fault(job, ERR_CRYPTO, "the signature of the list is not its issuer's");
-	} else if (job->had_verified) {
-		fault(job, ERR_CRYPTO, "the issuer of the list is no CA of this authority");
 	} else if (!crl.is_delta && hold(job, &crl)) {
 		fault(job, ERR_FORMAT, "the list is malformed");
 	} else {
@@ -322,6 +326,9 @@ static void read_lists(struct list_job *job)
 		else
 			take_list(job, der_next(&r).whole);
 	}
+	/* Beside others, a list of a CA that no chain has brought yet holds none of them back. */
+	if (!job->err && job->had_verified && job->new_mark_count == 0)
+		fault(job, ERR_CRYPTO, "the issuer of the list is no CA of this authority");
 	if (!job->err)
 		keep_copy(job);
 	else if (job->drafted)

@@ -18,6 +18,7 @@
 #include "lib/crls.h"
 #include "lib/io.h"
 #include "lib/trusts.h"
+#include "pki/x509.h"
 #include "svc/list_job.h"
 
 /* Bytes that become lists, and the copies of them that are kept, without the revoker around. */
@@ -300,9 +301,54 @@ static void copies_have_names_of_their_own(void **state)
 		free(paths[i]);
 }
 
+/* Lists of one CA for users and for CAs are two lists, with numbers and deltas of their own. */
+static void scopes_are_kept_apart(void **state)
+{
+	const char *const user[] = { "issuingDistributionPoint=critical,onlyuser:TRUE", NULL };
+	const char *const only_ca[] = { "issuingDistributionPoint=critical,onlyCA:TRUE", NULL };
+	const struct crls_entry revoked[] = { { .serial = "0A" }, { 0 } };
+	struct crls_spec specs[] = {
+		{ .issuer = ca, .number = "10", .extensions = user },
+		{ .issuer = ca, .number = "05", .extensions = only_ca },
+		{ .issuer = ca, .number = "11", .base = "10", .extensions = user, .entries = revoked },
+		{ .issuer = ca, .number = "20", .base = "05", .extensions = only_ca },
+	};
+	struct buf all = buf_capped(0);
+	uint8_t key[32];
+	const struct revlist_subject subject = { .issuer_key = key };
+	struct list_job *first, *again;
+	struct revlist_hit hit;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct slice der = crls_make(&specs[i]);
+
+		buf_put(&all, der);
+		free((void *)(uintptr_t)der.ptr);
+	}
+	assert_true(x509_issuer_key(ca->x509, key));
+	first = job_of(buf_slice(&all), NULL);
+	list_job_run(first);
+	assert_int_equal(first->err, ERR_OK);
+	assert_int_equal(first->new_delta_count, 2);
+	again = job_of(buf_slice(&all), NULL);
+	memcpy(again->marks, first->new_marks, sizeof(again->marks));
+	again->mark_count = first->new_mark_count;
+	for (size_t i = 0; i < first->new_delta_count; i++)
+		again->deltas[again->delta_count++] = delta_ref(first->new_deltas[i]);
+	list_job_run(again);
+	assert_string_equal(again->why, "");
+	assert_int_equal(again->err, ERR_OK);
+	assert_true(revlist_find(again->lists[0].list, &subject, SLICE_LIT("\x0a"), &hit));
+	list_job_free(first);
+	list_job_free(again);
+	buf_fini(&all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(scopes_are_kept_apart),
 		cmocka_unit_test(refuses_what_is_no_list),  cmocka_unit_test(refuses_weak_signatures),
 		cmocka_unit_test(bounds_what_is_decoded),   cmocka_unit_test(bounds_files),
 		cmocka_unit_test(keeps_what_is_good),	    cmocka_unit_test(a_full_disk_stops_no_list),
