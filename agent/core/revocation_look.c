@@ -254,8 +254,7 @@ static int64_t next_look(const struct ocsp_record *record, int64_t now)
 	return now < record->look_again ? record->look_again : now + 1;
 }
 
-/* True when a responder has said something that decides. */
-static bool look_at_ocsp(struct looking *looking, bool *stale)
+static bool last_record(const struct looking *looking, struct ocsp_record *out)
 {
 	const struct revocation_view *view = looking->view;
 	struct revocation_question question = {
@@ -263,18 +262,32 @@ static bool look_at_ocsp(struct looking *looking, bool *stale)
 		.cert = looking->subject->cert, .issuer = looking->subject->issuer,
 		.serial_len = looking->serial.len,
 	};
-	struct ocsp_record record;
-	bool known;
 
 	memcpy(question.issuer_key, looking->subject->node->issuer_key, sizeof(question.issuer_key));
 	memcpy(question.serial, looking->subject->node->serial, sizeof(question.serial));
-	known = view->ops->ocsp(view->ops_arg, &question, view->now, &record);
-	if (known && record.revoked && !is_ahead(looking, record.revoked_at, record.this_update)) {
-		say(looking, REVOCATION_REVOKED, REVOCATION_BY_OCSP, record.this_update, record.next_update);
-		looking->answer.reason = record.reason;
-		hold(looking, next_look(&record, view->now));
+	return view->ops->ocsp(view->ops_arg, &question, view->now, out);
+}
+
+/* Over or not: until an answer says otherwise. */
+static bool is_revoked_by(struct looking *looking, const struct ocsp_record *record)
+{
+	if (!record->revoked || is_ahead(looking, record->revoked_at, record->this_update))
+		return false;
+	say(looking, REVOCATION_REVOKED, REVOCATION_BY_OCSP, record->this_update, record->next_update);
+	looking->answer.reason = record->reason;
+	hold(looking, next_look(record, looking->view->now));
+	return true;
+}
+
+/* True when a responder has said something that decides. */
+static bool look_at_ocsp(struct looking *looking, bool *stale)
+{
+	const struct revocation_view *view = looking->view;
+	struct ocsp_record record;
+	bool known = last_record(looking, &record);
+
+	if (known && is_revoked_by(looking, &record))
 		return true;
-	}
 	if (!known || record.this_update > view->now + SKEW_S) {
 		ask(looking, ASK_OCSP, SLICE_EMPTY);
 		return false;
@@ -316,6 +329,14 @@ static void say_late(struct looking *looking, const struct verdict_of_lists *all
 		looking->answer.refuses = !conf->allow;
 }
 
+/* While lists are waited for, and they may never come: what a responder has revoked stays so. */
+static bool was_revoked(struct looking *looking)
+{
+	struct ocsp_record record;
+
+	return last_record(looking, &record) && is_revoked_by(looking, &record);
+}
+
 static bool uses_ocsp(const struct looking *looking)
 {
 	return conf_of(looking)->ocsp && looking->view->ops && looking->points.ocsp_count &&
@@ -344,7 +365,7 @@ static void look_further(struct looking *looking)
 		ask(looking, ASK_CHECK, SLICE_EMPTY);
 		asked = true;
 	}
-	if (!asked && uses_ocsp(looking) && look_at_ocsp(looking, &ocsp_stale))
+	if (uses_ocsp(looking) && (asked ? was_revoked(looking) : look_at_ocsp(looking, &ocsp_stale)))
 		return;
 	say_late(looking, &all, ocsp_stale);
 }
