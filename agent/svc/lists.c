@@ -88,6 +88,14 @@ void source_free(struct revoker *revoker, struct source *source)
 	free(source);
 }
 
+void source_await(struct revoker *revoker, struct source *source)
+{
+	if (source->is_awaited)
+		return;
+	source->is_awaited = true;
+	revoker->awaited++;
+}
+
 static void add_delta(struct list_job *job, struct delta *delta)
 {
 	if (job->delta_count < LIST_PER_SOURCE)
@@ -181,7 +189,8 @@ static bool is_file(const struct source *source)
  * older than it is seen to be that. Later it stands for bytes that need not be fetched again. */
 static bool is_from_copy(const struct source *source)
 {
-	return source->copy && (!source->copy_tried || (source->rebuild && !is_file(source)));
+	return source->copy &&
+	       (!source->copy_tried || (source->rebuild && !is_file(source) && !source->copy_useless));
 }
 
 static void start(struct revoker *revoker, struct source *source)
@@ -200,6 +209,19 @@ static void start(struct revoker *revoker, struct source *source)
 	} else {
 		fetch(revoker, source);
 	}
+}
+
+void source_rebuild_first(struct revoker *revoker, struct source *source)
+{
+	if (!revoker->awaited || !(is_file(source) || is_from_copy(source)))
+		return;
+	if (source->get) {
+		http_cancel(source->get);
+		source->get = NULL;
+		revoker->fetching--;
+		source->again = true;
+	}
+	source_await(revoker, source);
 }
 
 static void start_first(struct revoker *revoker, struct source **list)
@@ -244,7 +266,7 @@ static bool make_room(struct revoker *revoker, struct authority *authority)
 	if (authority->learned < SOURCES_LEARNED_MAX)
 		return true;
 	for (source = authority->sources; source; source = source->next)
-		if (source->is_learned && !source->last_good && !source->get && !source->job)
+		if (source->is_learned && !source->mark_count && !source->last_good && !source->get && !source->job)
 			break;
 	if (!source)
 		return false;
@@ -267,6 +289,9 @@ struct source *source_learn(struct revoker *revoker, struct authority *authority
 		source = source_get(revoker, authority, SOURCE_POINT, name);
 		source->is_learned = true;
 		authority->learned++;
+		/* What lists name while they are read for the first time belongs to them. */
+		if (revoker->awaited && source->copy)
+			source_await(revoker, source);
 		source_due(revoker, source);
 	}
 	free(name);

@@ -86,6 +86,11 @@ static void say(struct revoker *revoker, struct source *source, const struct lis
 	source->put = true;
 }
 
+static bool is_under_way(const struct source *source)
+{
+	return source->is_due || source->job;
+}
+
 static void no_longer_awaited(struct revoker *revoker, struct source *source)
 {
 	if (!source->is_awaited)
@@ -96,8 +101,8 @@ static void no_longer_awaited(struct revoker *revoker, struct source *source)
 
 static void arrived(struct revoker *revoker, struct source *source)
 {
-	/* What is loaded again at once was configured meanwhile. */
-	if (!source->again)
+	/* What is loaded again at once was configured meanwhile, or a delta came for it. */
+	if (!source->again && !is_under_way(source))
 		no_longer_awaited(revoker, source);
 	waiters_tell(revoker, &source->waiters);
 }
@@ -170,9 +175,10 @@ static bool has_new_deltas(const struct source *source, const struct list_job *j
 static void rebuild_others(struct revoker *revoker, struct source *changed)
 {
 	for (struct source *source = changed->authority->sources; source; source = source->next) {
-		if (source->kind == SOURCE_DENY || source->mark_count <= source->delta_count)
+		if (!source->has_full)
 			continue;
 		source->rebuild = true;
+		source_rebuild_first(revoker, source);
 		source_due(revoker, source);
 	}
 }
@@ -189,15 +195,34 @@ static void take_deltas(struct source *source, struct list_job *job)
 	job->new_delta_count = 0;
 }
 
+/* Marks of lists that are not there any more stay behind the new ones, as far as there is room: one between does not make the
+ * way free for an older one. */
+static void take_marks(struct source *source, const struct list_job *job)
+{
+	struct list_mark *marks = mem_array(LIST_PER_SOURCE, sizeof(*marks));
+	size_t count = job->new_mark_count;
+
+	if (count)
+		memcpy(marks, job->new_marks, count * sizeof(*marks));
+	for (size_t i = 0; i < source->mark_count && count < LIST_PER_SOURCE; i++) {
+		size_t k = 0;
+
+		while (k < count && marks[k].what != source->marks[i].what)
+			k++;
+		if (k == count)
+			marks[count++] = source->marks[i];
+	}
+	free(source->marks);
+	source->marks = marks;
+	source->mark_count = count;
+}
+
 static void take_over(struct revoker *revoker, struct source *source, struct list_job *job)
 {
 	bool deltas_changed = has_new_deltas(source, job);
 
-	free(source->marks);
-	source->marks = mem_array(job->new_mark_count, sizeof(*source->marks));
-	source->mark_count = job->new_mark_count;
-	if (job->new_mark_count)
-		memcpy(source->marks, job->new_marks, job->new_mark_count * sizeof(*source->marks));
+	take_marks(source, job);
+	source->has_full = job->new_mark_count > job->new_delta_count;
 	take_deltas(source, job);
 	memcpy(source->hash, job->hash, sizeof(source->hash));
 	source->bytes = job->bytes;
@@ -245,10 +270,10 @@ static void done_copy(struct revoker *revoker, struct source *source, struct lis
 		take_over(revoker, source, job);
 		note_ahead(source, job);
 		waiters_tell(revoker, &source->waiters);
-	} else if (was_rebuilt && job->err) {
-		source->rebuild = true;
+	} else if (source->put && job->err) {
+		source->rebuild = source->copy_useless = true;
 	}
-	if (is_url(source))
+	if (is_url(source) && !is_under_way(source))
 		no_longer_awaited(revoker, source);
 	if (!was_rebuilt || job->err)
 		source->again = true;
@@ -268,6 +293,8 @@ static void done_new(struct revoker *revoker, struct source *source, struct list
 	source->error = NULL;
 	source->last_good = job->now;
 	source->loaded = true;
+	if (!job->unchanged)
+		source->copy_useless = job->copy_failed;
 	if (job->unchanged)
 		say(revoker, source, NULL);
 	else

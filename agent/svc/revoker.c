@@ -177,10 +177,8 @@ static void want(struct revoker *revoker, struct authority *authority, enum sour
 		return;
 	source->is_wanted = true;
 	/* Of a URL only the copy is waited for: what was denied before a start is denied by its first answer. */
-	if (kind == SOURCE_FILE || kind == SOURCE_DENY || (source->copy && !source->copy_tried)) {
-		source->is_awaited = true;
-		revoker->awaited++;
-	}
+	if (kind == SOURCE_FILE || kind == SOURCE_DENY || (source->copy && !source->copy_tried))
+		source_await(revoker, source);
 }
 
 static void drop_unwanted(struct revoker *revoker, struct authority *authority)

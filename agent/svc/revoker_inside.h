@@ -64,6 +64,8 @@ struct source {
 	struct source **due_list; /* the one that it is in, while is_due */
 	bool is_due, again, is_wanted, is_awaited, is_learned;
 	bool copy_tried, rebuild, put;
+	bool copy_useless; /* it is gone, or not what is in use: the lists are fetched to be built again */
+	bool has_full;	   /* among its lists is one that deltas may change */
 	unsigned failed; /* in a row */
 	int64_t next_try; /* when the timer is to go off; ns of the clock that never jumps */
 	char *etag, *last_modified;
@@ -182,6 +184,10 @@ struct source *source_find(struct authority *authority, enum source_kind kind, c
 void source_free(struct revoker *revoker, struct source *source);
 /* It is loaded as soon as there is room. */
 void source_due(struct revoker *revoker, struct source *source);
+/* Configuring waits for what the file or the copy of it says, when it was not read yet. */
+void source_await(struct revoker *revoker, struct source *source);
+/* While configuring waits, what a delta changes is built before anything is fetched. */
+void source_rebuild_first(struct revoker *revoker, struct source *source);
 /* Starts what is due, as far as there is room. */
 void sources_start(struct revoker *revoker);
 /* Gives bytes (of a file, of the copy, or those of body) to the worker. */

@@ -349,6 +349,131 @@ static void deny_files_are_watched(void **state)
 	assert_int_equal(deny_count(source(rig, SOURCE_DENY, path)->deny), 1);
 }
 
+/* Nothing else would fetch it: a copy that is gone is not looked for again and again. */
+static void a_url_whose_copy_is_gone_is_fetched(void **state)
+{
+	struct rig *rig = *state;
+	const char *url = server_url(&rig->server, "/a.crl");
+	struct expectation want = { rig, SOURCE_URL, url, "\x01", NULL };
+	char command[256];
+
+	put_list(rig, rig->served, "a.crl", (struct list_spec){ .number = "05" });
+	configure_with(rig, url, false, false);
+	assert_true(io_until(rig->loop, is_revoked, &want, 5000));
+	snprintf(command, sizeof(command), "rm %s/lists/*.crl", rig->state_folder);
+	assert_int_equal(system(command), 0);
+	put_list(rig, rig->served, "a.crl", (struct list_spec){ .number = "06", .serial = "02" });
+	configure_with(rig, url, false, false);
+	want.serial = "\x02";
+	assert_true(io_until(rig->loop, is_revoked, &want, 5000));
+}
+
+static void one_unknown_list_of_a_file_does_not_hold_the_others_back(void **state)
+{
+	struct rig *rig = *state;
+	const char *path = path_of(rig, "both.crl");
+	struct expectation want = { rig, SOURCE_FILE, path, "\x02", NULL };
+	static const char *const serials[] = { "01", "02" }, *const numbers[] = { "05", "06" };
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct crls_entry entries[] = { { .serial = serials[i] }, { 0 } };
+		struct crls_spec spec = { .issuer = rig->ca, .number = numbers[i], .entries = entries,
+					  .this_update = rig->now - 10, .next_update = rig->now + 3600 };
+		struct slice known = crls_make(&spec), unknown;
+		struct buf both = buf_capped(0);
+
+		spec.issuer = rig->other;
+		unknown = crls_make(&spec);
+		buf_put(&both, known);
+		buf_put(&both, unknown);
+		put_file(rig->folder, "both.crl", buf_slice(&both));
+		if (i == 0)
+			configure_with(rig, path, false, false);
+		buf_fini(&both);
+		free((void *)(uintptr_t)known.ptr);
+		free((void *)(uintptr_t)unknown.ptr);
+	}
+	assert_true(io_until(rig->loop, is_revoked, &want, 3000));
+	assert_int_equal(source(rig, SOURCE_FILE, path)->list_count, 2);
+}
+
+/* A delta counts from the first decision on, as the list that it changes does. */
+static void a_start_waits_for_what_deltas_change(void **state)
+{
+	struct rig *rig = *state;
+	char full[256], delta[256];
+	const char *lists[] = { full, delta };
+	struct revoker_authority authority = { .name = "a", .trust = rig->trust, .lists = lists, .list_count = 2 };
+	_Atomic bool told = false;
+
+	snprintf(full, sizeof(full), "%s/full.crl", rig->folder);
+	snprintf(delta, sizeof(delta), "%s/delta.crl", rig->folder);
+	put_list(rig, rig->folder, "full.crl", (struct list_spec){ .number = "05" });
+	put_list(rig, rig->folder, "delta.crl", (struct list_spec){ .number = "06", .base = "05", .serial = "02" });
+	revoker_configure(rig->revoker, &authority, 1, on_configured, &told);
+	assert_true(io_until(rig->loop, is_told, &told, 5000));
+	assert_true(revokes(rig, SOURCE_FILE, full, "\x02"));
+}
+
+/* Another CA's list at the same place does not make the way free for the one before. */
+static void a_list_between_lets_no_older_one_back(void **state)
+{
+	struct rig *rig = *state;
+	struct certs *middle = certs_ca("/CN=Middle", rig->ca), *leaf = certs_leaf("/CN=leaf", middle);
+	struct trusts_run run = { .trusts = { rig->trust }, .trust_count = 1, .chain = { middle }, .now = rig->now };
+	const char *path = path_of(rig, "a.crl");
+	struct expectation want = { rig, SOURCE_FILE, path, "\x01", "older" };
+
+	assert_int_equal(trusts_verify(&run, leaf), 0);
+	put_list(rig, rig->folder, "a.crl", (struct list_spec){ .number = "05" });
+	configure_with(rig, path, false, false);
+	assert_true(is_revoked(&want));
+	put_list(rig, rig->folder, "a.crl", (struct list_spec){ .issuer = middle, .number = "01", .serial = "07" });
+	configure_with(rig, path, false, false);
+	assert_null(source(rig, SOURCE_FILE, path)->error);
+	put_list(rig, rig->folder, "a.crl", (struct list_spec){ .number = "04", .serial = "02" });
+	configure_with(rig, path, false, false);
+	assert_true(has_failed(&want));
+	certs_free(middle);
+	certs_free(leaf);
+}
+
+static void learn(struct rig *rig, const char *url)
+{
+	struct revocation_question question = { .kind = ASK_LIST, .authority = "a", .cert = rig->ca->der,
+						.issuer = rig->ca->der, .url = slice_str(url) };
+	struct waiting waiting;
+
+	ask(rig, &waiting, &question);
+	assert_true(io_until(rig->loop, has_waited, &waiting, 5000));
+}
+
+/* However many points come that give no list: what a copy revokes is not forgotten for them. */
+static void points_without_a_list_make_room(void **state)
+{
+	struct rig *rig = *state;
+	char url[256], other[300];
+
+	snprintf(url, sizeof(url), "%s", server_url(&rig->server, "/p.crl"));
+	put_list(rig, rig->served, "p.crl", (struct list_spec){ .number = "05" });
+	configure_with(rig, NULL, true, false);
+	learn(rig, url);
+	rig_stop(rig);
+	rig_start(rig);
+	/* From now on nobody may be asked. */
+	configure_with(rig, NULL, true, true);
+	learn(rig, url);
+	assert_true(revokes(rig, SOURCE_POINT, url, "\x01"));
+	for (size_t i = 0; i < 258; i++) {
+		snprintf(other, sizeof(other), "%s.%zu", url, i);
+		learn(rig, other);
+	}
+	assert_true(revokes(rig, SOURCE_POINT, url, "\x01"));
+	assert_non_null(source(rig, SOURCE_POINT, other));
+	snprintf(other, sizeof(other), "%s.0", url);
+	assert_null(source(rig, SOURCE_POINT, other));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +491,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_wait_ends_at_its_deadline, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(deltas_change_their_list, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(an_unknown_issuers_list_is_kept_until_a_chain_brings_it, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(a_url_whose_copy_is_gone_is_fetched, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(one_unknown_list_of_a_file_does_not_hold_the_others_back, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(a_start_waits_for_what_deltas_change, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(a_list_between_lets_no_older_one_back, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(points_without_a_list_make_room, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(deny_files_are_watched, revoker_rig_set_up, revoker_rig_tear_down),
 	};
 
