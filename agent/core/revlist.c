@@ -17,6 +17,7 @@ struct revlist {
 	struct names *names; /* that entries of an indirect list give as their issuer */
 	struct revrows *rows;
 	int64_t this_update, next_update;
+	bool covers_nobody;
 	struct crl_number number;
 	struct crl_scope scope; /* views into storage */
 	struct slice issuer;	/* DER of the name, in storage */
@@ -196,23 +197,42 @@ static enum err fill(struct revlist *list, const struct crl *full, const struct 
 	return err;
 }
 
-enum err revlist_build(const struct crl *full, const struct crl *delta, const uint8_t *issuer_key,
-		       bool spend, struct revlist **out)
+static struct revlist *revlist_new(const struct crl *full, const struct crl *latest, const uint8_t *issuer_key)
 {
 	struct revlist *list = mem_new(sizeof(*list));
-	enum err err;
 
 	atomic_store(&list->refs, 1);
 	memcpy(list->issuer_key, issuer_key, sizeof(list->issuer_key));
 	list->names = names_new();
 	list->rows = revrows_new();
-	describe(list, full, delta ? delta : full);
-	err = full->is_delta ? ERR_RANGE : fill(list, full, delta, spend);
+	describe(list, full, latest);
+	return list;
+}
+
+static enum err finish(struct revlist *list, enum err err, struct revlist **out)
+{
 	if (err)
 		revlist_unref(list);
 	else
 		*out = list;
 	return err;
+}
+
+enum err revlist_build(const struct crl *full, const struct crl *delta, const uint8_t *issuer_key,
+		       bool spend, struct revlist **out)
+{
+	struct revlist *list = revlist_new(full, delta ? delta : full, issuer_key);
+
+	return finish(list, full->is_delta ? ERR_RANGE : fill(list, full, delta, spend), out);
+}
+
+enum err revlist_build_delta(const struct crl *delta, const uint8_t *issuer_key, struct revlist **out)
+{
+	struct revlist *list = revlist_new(delta, delta, issuer_key);
+	struct sink sink = { .rows = list->rows };
+
+	list->covers_nobody = true;
+	return finish(list, delta->is_delta ? collect(list, delta, &sink) : ERR_RANGE, out);
 }
 
 struct revlist *revlist_ref(struct revlist *list)
@@ -266,7 +286,7 @@ bool revlist_covers(const struct revlist *list, const struct revlist_subject *su
 {
 	bool own = memcmp(list->issuer_key, subject->issuer_key, sizeof(list->issuer_key)) == 0;
 
-	if (!own && !(list->scope.indirect && points_issued_by(subject->points, list->issuer)))
+	if (list->covers_nobody || (!own && !(list->scope.indirect && points_issued_by(subject->points, list->issuer))))
 		return false;
 	return points_covered(subject->points, &list->scope);
 }

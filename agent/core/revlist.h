@@ -25,6 +25,12 @@ struct revlist;
 enum err revlist_build(const struct crl *full, const struct crl *delta, const uint8_t *issuer_key,
 		       bool spend, struct revlist **out) MUST_USE;
 
+/*
+ * What a delta alone says: what it revokes is revoked, whichever list it changes and whether or not that is there; it covers nobody.
+ * Errors as above.
+ */
+enum err revlist_build_delta(const struct crl *delta, const uint8_t *issuer_key, struct revlist **out) MUST_USE;
+
 /* Whether delta changes full, both of one key: same scope, built on this list or an older one, and newer (RFC 5280 5.2.4). */
 bool revlist_follows(const struct crl *delta, const struct crl *full);
 

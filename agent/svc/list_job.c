@@ -187,10 +187,18 @@ static enum err hold(struct list_job *job, const struct crl *crl)
 	return ERR_OK;
 }
 
-static enum err keep_delta(struct list_job *job, struct slice der, const uint8_t *key)
+/* For the full lists that it changes, wherever they come from; and until there is one, what it revokes is revoked. */
+static enum err keep_delta(struct list_job *job, struct slice der, const struct crl *crl, const uint8_t *key)
 {
-	struct delta *delta = mem_new(sizeof(*delta));
+	struct source_list *out = &job->lists[job->list_count];
+	enum err err = revlist_build_delta(crl, key, &out->list);
+	struct delta *delta;
 
+	if (err)
+		return err;
+	out->verified = true;
+	job->list_count++;
+	delta = mem_new(sizeof(*delta));
 	atomic_init(&delta->refs, 1);
 	memcpy(delta->issuer_key, key, sizeof(delta->issuer_key));
 	if (bulk_put(&delta->bytes, der, LIST_BYTES_MAX)) {
@@ -199,17 +207,6 @@ static enum err keep_delta(struct list_job *job, struct slice der, const uint8_t
 	}
 	job->new_deltas[job->new_delta_count++] = delta;
 	return ERR_OK;
-}
-
-/* Every entry is looked at before a delta counts: full lists are walked when they are built. */
-static enum err check_entries(const struct crl *crl)
-{
-	struct crl_cursor cursor = { 0 };
-	struct crl_entry entry;
-
-	while (crl_next(crl, &cursor, &entry))
-		;
-	return cursor.err;
 }
 
 static const char *parse_text(enum err err)
@@ -230,11 +227,9 @@ static void take_verified(struct list_job *job, struct slice der, const struct c
 		return;
 	}
 	if (crl->is_delta)
-		err = check_entries(crl);
+		err = keep_delta(job, der, crl, vouching->key);
 	else
 		err = build(job, crl, vouching->key);
-	if (!err && crl->is_delta)
-		err = keep_delta(job, der, vouching->key);
 	if (err) {
 		fault(job, err, parse_text(err));
 		return;

@@ -397,6 +397,25 @@ static void one_unknown_list_of_a_file_does_not_hold_the_others_back(void **stat
 	assert_int_equal(source(rig, SOURCE_FILE, path)->list_count, 2);
 }
 
+/* Without the list that it changes, or with one that is too old for it, what it revokes is revoked nevertheless. */
+static void a_delta_without_its_list_revokes(void **state)
+{
+	struct rig *rig = *state;
+	const char *path = path_of(rig, "delta.crl");
+	const struct points none = { .is_ca = false };
+	const struct revlist_subject subject = { .issuer_key = rig->ca_key, .points = &none };
+
+	put_list(rig, rig->folder, "delta.crl", (struct list_spec){ .number = "09", .base = "08", .serial = "02" });
+	configure_with(rig, path, false, false);
+	assert_true(revokes(rig, SOURCE_FILE, path, "\x02"));
+	assert_int_equal(source(rig, SOURCE_FILE, path)->list_count, 1);
+	assert_false(revlist_covers(source(rig, SOURCE_FILE, path)->lists[0].list, &subject));
+	put_list(rig, rig->folder, "delta.crl", (struct list_spec){ .number = "0A", .base = "08", .serial = "02",
+								  .reason = CRL_REASON_REMOVE_FROM_CRL });
+	configure_with(rig, path, false, false);
+	assert_false(revokes(rig, SOURCE_FILE, path, "\x02"));
+}
+
 /* A delta counts from the first decision on, as the list that it changes does. */
 static void a_start_waits_for_what_deltas_change(void **state)
 {
@@ -496,6 +515,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_start_waits_for_what_deltas_change, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(a_list_between_lets_no_older_one_back, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(points_without_a_list_make_room, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(a_delta_without_its_list_revokes, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(deny_files_are_watched, revoker_rig_set_up, revoker_rig_tear_down),
 	};
 
