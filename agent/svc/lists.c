@@ -174,10 +174,12 @@ static void fetch(struct revoker *revoker, struct source *source)
 	source->tries++;
 	revoker->count.fetches++;
 	source->get = http_start(revoker->http, &request);
-	if (source->get)
+	if (source->get) {
 		revoker->fetching++;
-	else
-		source_failed(revoker, source, "this URL cannot be fetched, or too many are");
+		return;
+	}
+	revoker->count.fetch_failures++;
+	source_failed(revoker, source, "this URL cannot be fetched, or too many are");
 }
 
 static bool is_file(const struct source *source)

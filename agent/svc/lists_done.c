@@ -284,6 +284,7 @@ static void done_copy(struct revoker *revoker, struct source *source, struct lis
 static void done_new(struct revoker *revoker, struct source *source, struct list_job *job)
 {
 	if (job->err) {
+		revoker->count.fetch_failures += job->from == LIST_FROM_BODY;
 		source_failed(revoker, source, job->why);
 		return;
 	}
