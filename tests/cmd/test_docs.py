@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Man pages and annotated example: made of the program's own tables, well-formed, and valid."""
+"""Man pages and annotated example: made of the program's own tables, well-formed, and valid; ready fronts that know its headers."""
+import json
+import pathlib
 import re
 import shutil
 import subprocess
 
-from cmdlib import PROGRAM, contains, equal, folder, main, mtlsguard
+from cmdlib import PROGRAM, config, contains, equal, folder, main, mtlsguard
 
 HERE = PROGRAM.parent
+DOCKER = pathlib.Path(__file__).resolve().parents[2] / "docker"
 
 
 def test_example():
@@ -42,6 +45,22 @@ def test_roff():
     for name in ("mtlsguard.1", "mtlsguard.lua.5"):
         result = subprocess.run(["groff", "-k", "-man", "-ww", "-z", "-Tutf8", HERE / name], capture_output=True, text=True, check=False)
         equal((name, result.returncode, result.stderr), (name, 0, ""))
+
+
+def test_fronts():
+    """the ready fronts that take headers by name have each one that is ours to set"""
+    code, out, _ = mtlsguard("eval", "-c", config("fronts"), "--url", "https://www.example.com/", "--json")
+    equal(code, 0)
+    ours = json.loads(out)["request_headers"]["remove"]
+    assert "cf-access-jwt-assertion" in ours and "cf-cert-verified" in ours, ours
+    nginx = re.findall(r"proxy_set_header (\S+)", (DOCKER / "nginx/mtlsguard.conf").read_text())
+    traefik = re.findall(r"[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)+", (DOCKER / "traefik/dynamic.yaml").read_text().partition("\nhttp:")[2])
+    prefixes = tuple(re.findall(r"request_header -(\S+)\*", (DOCKER / "caddy/Caddyfile").read_text().lower()))
+    for name in [*ours, "x-mtls-id", "x-mtls-reason", "x-mtls-status"]:
+        for front, named in (("nginx", nginx), ("traefik", traefik)):
+            assert name in [word.lower() for word in named] or name == "x-mtls-", f"{front}: {name}"
+        assert name.startswith(prefixes), f"caddy: {name}"
+        assert name.replace("-", "_", 1).startswith(prefixes), f"caddy: {name} with _"
 
 
 main(globals())
