@@ -51,6 +51,7 @@ UNIT     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test_*
 SCENARIO := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/scenario/test_*.c))
 FUZZ     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 TESTLIB  := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/lib/*.c))
+ORACLES  := $(filter %_oracle,$(UNIT))
 TESTS    := $(UNIT) $(SCENARIO) $(FUZZ)
 
 .PHONY: help all deps man check test e2e bench fuzz cover lint format install demo clean tests floors
@@ -85,10 +86,23 @@ $(DOCUMENTS): $(BUILD)/%: $(BUILD)/doc
 
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -Itests -c $< -o $@
+	$(CC) $(CFLAGS_ALL) -Itests $(TEST_CFLAGS) -c $< -o $@
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(TESTLIB) $(LIBRARY)
-	$(CC) $(NO_LTO) $(LDFLAGS_ALL) $^ -lcmocka $(PKG_LIBS) -o $@
+	$(CC) $(NO_LTO) $(LDFLAGS_ALL) $^ -lcmocka $(PKG_LIBS) $(TEST_LIBS) -o $@
+
+# Tests named _oracle compare with libprotobuf-c, which the agent does not use. Generated code has warnings of its own.
+$(BUILD)/tests/lib/authz.pb-c.c $(BUILD)/tests/lib/authz.pb-c.h &: tests/lib/authz.proto
+	@mkdir -p $(@D)
+	protoc-c --proto_path=tests/lib --c_out=$(BUILD)/tests/lib $<
+
+$(BUILD)/tests/lib/authz.pb-c.o: $(BUILD)/tests/lib/authz.pb-c.c
+	$(CC) $(CFLAGS_ALL) -w -c $< -o $@
+
+$(ORACLES:=.o): TEST_CFLAGS = -isystem $(BUILD)/tests
+$(ORACLES:=.o): $(BUILD)/tests/lib/authz.pb-c.h
+$(ORACLES): TEST_LIBS = -lprotobuf-c
+$(ORACLES): $(BUILD)/tests/lib/authz.pb-c.o
 
 $(BUILD)/tests/scenario/%: $(BUILD)/tests/scenario/%.o $(TESTLIB) $(LIBRARY)
 	$(CC) $(NO_LTO) $(LDFLAGS_ALL) $^ -lcmocka $(PKG_LIBS) -o $@

@@ -2,13 +2,14 @@
 #include "wire/pb.h"
 
 #define VARINT_MAX 10
+#define HEAD_MAX 5 /* of a tag and of a length, also one that could be shorter: other readers take no more */
 
 /* Of more than one byte, or at the end. */
-static uint64_t read_long_varint(struct reader *r)
+static uint64_t read_long_varint(struct reader *r, unsigned max)
 {
 	uint64_t v = 0;
 
-	for (unsigned i = 0; i < VARINT_MAX; i++) {
+	for (unsigned i = 0; i < max; i++) {
 		uint8_t byte = reader_u8(r);
 
 		/* The tenth byte holds the 64th bit, and nothing more. */
@@ -22,16 +23,16 @@ static uint64_t read_long_varint(struct reader *r)
 	return 0;
 }
 
-static inline uint64_t read_varint(struct reader *r)
+static inline uint64_t read_varint(struct reader *r, unsigned max)
 {
 	if (reader_left(r) && *r->pos < 0x80)
 		return *r->pos++;
-	return read_long_varint(r);
+	return read_long_varint(r, max);
 }
 
 static struct slice read_bytes(struct reader *r)
 {
-	uint64_t len = read_varint(r);
+	uint64_t len = read_varint(r, HEAD_MAX);
 
 	if (len > reader_left(r)) {
 		reader_fail(r, ERR_SHORT);
@@ -46,13 +47,13 @@ bool pb_next_any(struct reader *r, struct pb_field *field)
 
 	if (reader_left(r) == 0)
 		return false;
-	tag = read_varint(r);
+	tag = read_varint(r, HEAD_MAX);
 	*field = (struct pb_field){ .number = (uint32_t)(tag >> 3), .type = (enum pb_type)(tag & 7) };
 	if (tag >> 32 || field->number == 0)
 		reader_fail(r, ERR_FORMAT);
 	switch (field->type) {
 	case PB_VARINT:
-		field->value = read_varint(r);
+		field->value = read_varint(r, VARINT_MAX);
 		break;
 	case PB_FIXED64:
 		(void)reader_bytes(r, 8);

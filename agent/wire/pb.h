@@ -22,7 +22,8 @@ struct pb_field {
 /*
  * The next field of a message. False at the end, and after a fault, which
  * stays in r: ERR_SHORT (a length past the end), ERR_FORMAT (a group, field
- * number 0, a varint of more than ten bytes or 64 bits).
+ * number 0, a varint of more than ten bytes or 64 bits, a tag or a length of
+ * more than five bytes).
  */
 bool pb_next_any(struct reader *r, struct pb_field *field);
 static inline bool pb_next(struct reader *r, struct pb_field *field)

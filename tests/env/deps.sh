@@ -4,7 +4,7 @@
 set -eu
 packages='gcc make pkg-config libc6-dev libev-dev libmsgpack-dev liblua5.4-dev lua5.4 libssl-dev libcmocka-dev
 libjansson-dev libmicrohttpd-dev libcurl4-openssl-dev libxxhash-dev libsystemd-dev libnghttp2-dev uthash-dev haproxy curl openssl
-nginx-light caddy faketime python3 debootstrap iproute2 procps util-linux ca-certificates git'
+libprotobuf-c-dev protobuf-c-compiler nginx-light caddy faketime python3 debootstrap iproute2 procps util-linux ca-certificates git'
 [ "$#" -eq 0 ] || packages="$packages $*"
 missing=
 for package in $packages; do

@@ -40,7 +40,10 @@ static void faults_are_refused(void **state)
 		{ SLICE_INIT("\x09\x01\x02\x03\x04\x05\x06\x07"), ERR_SHORT },
 		{ SLICE_INIT("\x0d\x01\x02\x03"), ERR_SHORT },
 		{ SLICE_INIT("\x0a\x02x"), ERR_SHORT },
-		{ SLICE_INIT("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), ERR_SHORT },
+		{ SLICE_INIT("\x0a\xff\xff\xff\xff\x0f"), ERR_SHORT },
+		{ SLICE_INIT("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), ERR_FORMAT },
+		{ SLICE_INIT("\x0a\x80\x80\x80\x80\x80\x00"), ERR_FORMAT }, /* a length, a tag in six bytes */
+		{ SLICE_INIT("\x88\x80\x80\x80\x80\x00\x01"), ERR_FORMAT },
 	};
 	unsigned fields;
 
