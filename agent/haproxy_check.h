@@ -70,6 +70,9 @@ bool haproxy_takes_requests(const struct haproxy_check *check);
 bool haproxy_holds_unless_allowed(const struct haproxy_check *check, const struct haproxy_line *line);
 bool haproxy_is_conditional(const struct haproxy_line *line);
 
+/* A rule that sets the variable of the verdict, which is the agent's to set. */
+bool haproxy_sets_verdict(const struct haproxy_check *check, const struct haproxy_line *line);
+
 /* HAProxy's time: digits and a unit, milliseconds without one. Nanoseconds; -1 when it is none. */
 int64_t haproxy_time(const char *text);
 

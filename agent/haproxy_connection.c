@@ -191,16 +191,11 @@ static void check_names(struct haproxy_check *check)
 /* A verdict is the agent's to give. */
 static void check_own_verdict(struct haproxy_check *check)
 {
-	struct buf action = buf_capped(0);
-
-	buf_printf(&action, "set-var(txn.%s.verdict)", check->prefix);
-	buf_u8(&action, '\0');
 	for (size_t i = 0; i < check->rule_count; i++)
-		if (is_content_rule(check->rules[i], (const char *)action.ptr))
+		if (haproxy_sets_verdict(check, check->rules[i]))
 			haproxy_fault(check, DIAG_ERROR, file_of(check), check->rules[i]->number, file_of(check),
 				      check->asks->number, NULL,
 				      "this sets the verdict itself, whatever the agent says");
-	buf_fini(&action);
 }
 
 void haproxy_check_connection(struct haproxy_check *check)

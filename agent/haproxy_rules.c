@@ -161,19 +161,34 @@ static const struct haproxy_line *find_deny(const struct haproxy_check *check)
 	return NULL;
 }
 
+bool haproxy_sets_verdict(const struct haproxy_check *check, const struct haproxy_line *line)
+{
+	static const char *const actions[] = { "set-var(", "set-var-fmt(" };
+	size_t at = haproxy_line_is(line, "http-request", NULL) ? 1 : haproxy_line_is(line, "tcp-request", "content") ? 2 : 0;
+	struct buf name = buf_capped(0);
+	bool sets = false;
+
+	buf_printf(&name, "txn.%s.verdict", check->prefix);
+	for (size_t i = 0; at && at < line->count && i < sizeof(actions) / sizeof(actions[0]); i++) {
+		struct slice word = slice_str(line->words[at]), action = slice_str(actions[i]);
+		struct slice rest = slice_sub(word, action.len, word.len);
+
+		/* A condition may stand behind the name: "set-var(txn.mtls.verdict,ifnotexists)". */
+		sets |= slice_starts(word, action) && slice_starts(rest, buf_slice(&name)) && rest.len > name.len &&
+			strchr("),", rest.ptr[name.len]) != NULL;
+	}
+	buf_fini(&name);
+	return sets;
+}
+
 /* The form that asks once a connection sets the verdict itself, under a condition; without one nothing is left to decide. */
 static void check_own_verdict(struct haproxy_check *check)
 {
-	struct buf action = buf_capped(0);
-
-	buf_printf(&action, "set-var(txn.%s.verdict)", check->prefix);
-	buf_u8(&action, '\0');
 	for (size_t i = 0; i < check->rule_count; i++)
-		if (is_request_rule(check->rules[i], (const char *)action.ptr) && !haproxy_is_conditional(check->rules[i]))
+		if (haproxy_sets_verdict(check, check->rules[i]) && !haproxy_is_conditional(check->rules[i]))
 			haproxy_fault(check, DIAG_ERROR, file_of(check), check->rules[i]->number, file_of(check),
 				      check->asks->number, NULL,
 				      "this sets the verdict for every request, whatever the agent says");
-	buf_fini(&action);
 }
 
 static void check_deny(struct haproxy_check *check)

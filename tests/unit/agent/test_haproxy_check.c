@@ -288,6 +288,8 @@ static void a_front_that_decides_itself(void **state)
 	(void)state;
 	assert_fault("haproxy-connection.cfg", EDIT("haproxy-connection.cfg", "str(allow) if reuse", "str(allow)"), &usual,
 		     DIAG_ERROR, "sets the verdict for every request");
+	assert_fault("haproxy-vars.cfg", EDIT("haproxy-vars.cfg", ASK, "    tcp-request content set-var(txn.mtls.verdict) str(allow)\n" ASK),
+		     &usual, DIAG_ERROR, "sets the verdict for every request");
 }
 
 static void processing_timeout(void **state)
@@ -426,8 +428,10 @@ static void connections_let_past_the_reject(void **state)
 		     DIAG_WARNING, "accept ends the rules");
 	assert_fault(TCP, EDIT(TCP, TCP_ASK, "    tcp-request content switch-mode http if HTTP\n" TCP_ASK), &usual,
 		     DIAG_WARNING, "switch-mode ends the rules");
-	assert_fault(TCP, EDIT(TCP, TCP_REJECT, "    tcp-request content set-var(txn.mtls.verdict) str(allow) if { src ::1 }\n" TCP_REJECT),
-		     &usual, DIAG_ERROR, "sets the verdict");
+#define SETS(rule) assert_fault(TCP, EDIT(TCP, TCP_REJECT, "    " rule "\n" TCP_REJECT), &usual, DIAG_ERROR, "sets the verdict")
+	SETS("tcp-request content set-var(txn.mtls.verdict) str(allow) if { src ::1 }");
+	SETS("tcp-request content set-var-fmt(txn.mtls.verdict) allow");
+	SETS("tcp-request content set-var(txn.mtls.verdict,ifnotexists) str(allow)");
 }
 
 static void connections_that_nobody_waits_for(void **state)
