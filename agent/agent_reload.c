@@ -272,6 +272,7 @@ void agent_switched(void *home)
 	if (--reload->unswitched)
 		return;
 	use(agent, reload);
+	revoker_settle(agent->revoker);
 	agent->reloads++;
 	agent->loaded_s = clock_wall_s();
 	cli_sort_faults(&reload->diag);

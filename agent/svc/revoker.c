@@ -189,7 +189,6 @@ static void drop_unwanted(struct revoker *revoker, struct authority *authority)
 		next = source->next;
 		if (source->is_wanted || (source->is_learned && authority->distribution_points))
 			continue;
-		revocation_drop(revoker_change(revoker), authority->name, source->kind, source->name);
 		source_free(revoker, source);
 	}
 }
@@ -228,11 +227,6 @@ static void load_all(struct revoker *revoker, struct authority *authority)
 	}
 }
 
-static bool keep_authority(void *arg, const char *name)
-{
-	return revoker_authority(arg, name) != NULL;
-}
-
 static void configure(struct mail *mail, void *arg)
 {
 	struct configuring *config = (struct configuring *)(void *)mail;
@@ -249,10 +243,48 @@ static void configure(struct mail *mail, void *arg)
 	HASH_ITER(hh, revoker->authorities, authority, next)
 		if (!authority->is_wanted)
 			authority_free(revoker, authority);
-	revocation_retain(revoker_change(revoker), keep_authority, revoker);
 	HASH_ITER(hh, revoker->authorities, authority, next)
 		load_all(revoker, authority);
 	revoker_arrived(revoker);
+}
+
+static bool keep_authority(void *arg, const char *name)
+{
+	return revoker_authority(arg, name) != NULL;
+}
+
+static void forget_sources(struct revoker *revoker, struct authority *authority)
+{
+	const struct revocation_source *said;
+	size_t i = 0;
+
+	while ((said = revocation_source(revoker_view(revoker), authority->name, i)) != NULL)
+		if (source_find(authority, said->kind, said->name))
+			i++;
+		else
+			revocation_drop(revoker_change(revoker), authority->name, said->kind, said->name);
+}
+
+static void settle(struct mail *mail, void *arg)
+{
+	struct revoker *revoker = arg;
+	struct authority *authority, *next;
+
+	free(mail);
+	/* Another configuration is on its way: what this one names may be all that loops have for now. */
+	if (revoker->configuring)
+		return;
+	revocation_retain(revoker_change(revoker), keep_authority, revoker);
+	HASH_ITER(hh, revoker->authorities, authority, next)
+		forget_sources(revoker, authority);
+}
+
+void revoker_settle(struct revoker *revoker)
+{
+	struct mail *mail = mem_new(sizeof(*mail));
+
+	mail->deliver = settle;
+	mailbox_post(revoker->box, mail);
 }
 
 static const char *const *copy_names(const char *const *names, size_t count)

@@ -49,6 +49,12 @@ void revoker_configure(struct revoker *revoker, const struct revoker_authority *
 		       size_t count, void (*done)(void *arg), void *arg);
 
 /*
+ * Any thread: every loop decides by what was configured last. What only the configuration before named is forgotten
+ * now and not sooner, since requests were decided by it until here.
+ */
+void revoker_settle(struct revoker *revoker);
+
+/*
  * A request loop's door. on_state(arg, state) runs on that loop: at first with
  * the present state, then with each next one; state is borrowed for the call.
  */

@@ -230,12 +230,46 @@ static void a_url_that_may_not_be_asked(void **state)
 	assert_true(io_until(rig->loop, has_failed, &want, 5000));
 }
 
+static bool is_forgotten(void *arg)
+{
+	struct expectation *want = arg;
+
+	return !source(want->rig, want->kind, want->name);
+}
+
+/* Until all loops have changed over, requests are decided by the configuration before. */
+static void a_reload_forgets_nothing_too_soon(void **state)
+{
+	struct rig *rig = *state;
+	const char *old = path_of(rig, "old.crl"), *new = path_of(rig, "new.crl");
+	struct expectation want = { rig, SOURCE_FILE, old, "\x01", NULL };
+	_Atomic bool told = false;
+
+	put_list(rig, rig->folder, "old.crl", (struct list_spec){ .number = "05" });
+	put_list(rig, rig->folder, "new.crl", (struct list_spec){ .number = "05" });
+	configure_with(rig, old, false, false);
+	configure_with(rig, new, false, false);
+	assert_true(is_revoked(&want));
+	assert_true(revokes(rig, SOURCE_FILE, new, "\x01"));
+	revoker_settle(rig->revoker);
+	assert_true(io_until(rig->loop, is_forgotten, &want, 5000));
+	assert_true(revokes(rig, SOURCE_FILE, new, "\x01"));
+	/* A whole authority, too. */
+	revoker_configure(rig->revoker, NULL, 0, on_configured, &told);
+	assert_true(io_until(rig->loop, is_told, &told, 5000));
+	assert_true(revokes(rig, SOURCE_FILE, new, "\x01"));
+	revoker_settle(rig->revoker);
+	want.name = new;
+	assert_true(io_until(rig->loop, is_forgotten, &want, 5000));
+}
+
 static void a_point_makes_its_first_request_wait(void **state)
 {
 	struct rig *rig = *state;
 	const char *url = server_url(&rig->server, "/p.crl");
 	struct revocation_question question = { .kind = ASK_LIST, .authority = "a", .cert = rig->ca->der,
 						.issuer = rig->ca->der, .url = slice_str(url) };
+	struct expectation want = { rig, SOURCE_POINT, url, NULL, NULL };
 	struct waiting waiting;
 
 	put_list(rig, rig->served, "p.crl", (struct list_spec){ .number = "05" });
@@ -245,7 +279,8 @@ static void a_point_makes_its_first_request_wait(void **state)
 	assert_true(revokes(rig, SOURCE_POINT, url, "\x01"));
 	/* Not where the authority does not follow points. */
 	configure_with(rig, NULL, false, false);
-	assert_null(source(rig, SOURCE_POINT, url));
+	revoker_settle(rig->revoker);
+	assert_true(io_until(rig->loop, is_forgotten, &want, 5000));
 	ask(rig, &waiting, &question);
 	assert_true(io_until(rig->loop, has_waited, &waiting, 5000));
 	assert_null(source(rig, SOURCE_POINT, url));
@@ -516,6 +551,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_list_between_lets_no_older_one_back, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(points_without_a_list_make_room, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(a_delta_without_its_list_revokes, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(a_reload_forgets_nothing_too_soon, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(deny_files_are_watched, revoker_rig_set_up, revoker_rig_tear_down),
 	};
 
