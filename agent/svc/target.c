@@ -40,6 +40,7 @@ static bool allowed6(const uint8_t *a, bool public_only)
 {
 	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 	static const uint8_t nat64[12] = { 0, 0x64, 0xff, 0x9b };
+	static const uint8_t own_nat64[6] = { 0, 0x64, 0xff, 0x9b, 0, 1 };
 	static const uint8_t zeros[15] = { 0 };
 
 	if (memcmp(a, mapped, 12) == 0 || memcmp(a, nat64, 12) == 0)
@@ -48,6 +49,9 @@ static bool allowed6(const uint8_t *a, bool public_only)
 		return allowed4(inner4(a + 2), public_only);
 	if ((a[0] == 0xfe && (a[1] & 0xc0) == 0x80) || a[0] == 0xff)
 		return false;
+	/* RFC 8215: where in it the address stands is known to the network alone. */
+	if (memcmp(a, own_nat64, sizeof(own_nat64)) == 0)
+		return !public_only;
 	/* Loopback, unspecified, old IPv4-compatible ones; unique local; old site-local. */
 	if (memcmp(a, zeros, 12) == 0 || (a[0] & 0xfe) == 0xfc || (a[0] == 0xfe && (a[1] & 0xc0) == 0xc0))
 		return !public_only;
