@@ -244,8 +244,20 @@ static void note_copy(struct revoker *revoker, const struct source *source, cons
 		    source->authority->name, source->name, job->why);
 }
 
-static void note_ahead(const struct source *source, const struct list_job *job)
+/* What was loaded, and yet calls nobody good. */
+static void note_doubts(const struct source *source, const struct list_job *job)
 {
+	size_t unverified = 0;
+
+	for (size_t i = 0; i < job->list_count; i++)
+		unverified += !job->lists[i].verified;
+	if (unverified)
+		log_warning("authority %s: %s: a list in it is of a CA that is not configured: it counts once a client brings that CA",
+			    source->authority->name, source->name);
+	if (!job->unchanged && job->next_update && job->next_update < job->now)
+		log_warning("authority %s: %s: %s: it revokes, and nobody is good by it", source->authority->name,
+			    source->name, job->is_outdated ? "what was kept of it is not the last list" :
+							     "nextUpdate of the list has passed");
 	if (job->is_ahead)
 		log_warning("authority %s: %s: " LIST_AHEAD "; until then it revokes, and nobody is good by it",
 			    source->authority->name, source->name);
@@ -268,7 +280,7 @@ static void done_copy(struct revoker *revoker, struct source *source, struct lis
 
 	if (!job->err && !job->unchanged) {
 		take_over(revoker, source, job);
-		note_ahead(source, job);
+		note_doubts(source, job);
 		waiters_tell(revoker, &source->waiters);
 	} else if (source->put && job->err) {
 		source->rebuild = source->copy_useless = true;
@@ -300,7 +312,7 @@ static void done_new(struct revoker *revoker, struct source *source, struct list
 		say(revoker, source, NULL);
 	else
 		take_over(revoker, source, job);
-	note_ahead(source, job);
+	note_doubts(source, job);
 	note_copy(revoker, source, job);
 	if (is_url(source))
 		plan_refresh(revoker, source, job->unchanged);
