@@ -175,7 +175,8 @@ static bool has_new_deltas(const struct source *source, const struct list_job *j
 static void rebuild_others(struct revoker *revoker, struct source *changed)
 {
 	for (struct source *source = changed->authority->sources; source; source = source->next) {
-		if (!source->has_full)
+		/* What is being read was begun without them. */
+		if (source->kind == SOURCE_DENY || !(source->has_full || source->job))
 			continue;
 		source->rebuild = true;
 		source_rebuild_first(revoker, source);
@@ -285,7 +286,8 @@ static void done_copy(struct revoker *revoker, struct source *source, struct lis
 	} else if (source->put && job->err) {
 		source->rebuild = source->copy_useless = true;
 	}
-	if (is_url(source) && !is_under_way(source))
+	/* A delta may have come while the copy was read: then it is read once more before anybody decides. */
+	if (is_url(source) && !is_under_way(source) && !(source->again && source->rebuild))
 		no_longer_awaited(revoker, source);
 	if (!was_rebuilt || job->err)
 		source->again = true;

@@ -5,7 +5,6 @@
 
 #include <cmocka.h>
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -433,40 +432,6 @@ static void one_unknown_list_of_a_file_does_not_hold_the_others_back(void **stat
 	assert_int_equal(source(rig, SOURCE_FILE, path)->list_count, 2);
 }
 
-static void configure_and_read_log(struct rig *rig, const char *list, char *text, size_t room)
-{
-	const char *path = path_of(rig, "log");
-	int saved = dup(STDERR_FILENO), fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-	ssize_t n;
-
-	assert_true(saved >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
-	configure_with(rig, list, false, false);
-	dup2(saved, STDERR_FILENO);
-	n = pread(fd, text, room - 1, 0);
-	text[n > 0 ? n : 0] = '\0';
-	close(saved);
-	close(fd);
-}
-
-/* Who is denied by a list that calls nobody good finds out why. */
-static void says_what_calls_nobody_good(void **state)
-{
-	struct rig *rig = *state;
-	const char *path = path_of(rig, "a.crl");
-	char text[4096];
-
-	put_list(rig, rig->folder, "a.crl", (struct list_spec){ .number = "01", .issuer = rig->other });
-	configure_and_read_log(rig, path, text, sizeof(text));
-	assert_non_null(strstr(text, "a CA that is not configured"));
-	put_list(rig, rig->folder, "a.crl", (struct list_spec){ .number = "05" });
-	configure_and_read_log(rig, path, text, sizeof(text));
-	assert_string_equal(text, "");
-	put_list(rig, rig->folder, "a.crl", (struct list_spec){ .number = "06", .this_update = rig->now - 20,
-								.next_update = rig->now - 10 });
-	configure_and_read_log(rig, path, text, sizeof(text));
-	assert_non_null(strstr(text, "nextUpdate of the list has passed"));
-}
-
 /* Without the list that it changes, or with one that is too old for it, what it revokes is revoked nevertheless. */
 static void a_delta_without_its_list_revokes(void **state)
 {
@@ -484,24 +449,6 @@ static void a_delta_without_its_list_revokes(void **state)
 								  .reason = CRL_REASON_REMOVE_FROM_CRL });
 	configure_with(rig, path, false, false);
 	assert_false(revokes(rig, SOURCE_FILE, path, "\x02"));
-}
-
-/* A delta counts from the first decision on, as the list that it changes does. */
-static void a_start_waits_for_what_deltas_change(void **state)
-{
-	struct rig *rig = *state;
-	char full[256], delta[256];
-	const char *lists[] = { full, delta };
-	struct revoker_authority authority = { .name = "a", .trust = rig->trust, .lists = lists, .list_count = 2 };
-	_Atomic bool told = false;
-
-	snprintf(full, sizeof(full), "%s/full.crl", rig->folder);
-	snprintf(delta, sizeof(delta), "%s/delta.crl", rig->folder);
-	put_list(rig, rig->folder, "full.crl", (struct list_spec){ .number = "05" });
-	put_list(rig, rig->folder, "delta.crl", (struct list_spec){ .number = "06", .base = "05", .serial = "02" });
-	revoker_configure(rig->revoker, &authority, 1, on_configured, &told);
-	assert_true(io_until(rig->loop, is_told, &told, 5000));
-	assert_true(revokes(rig, SOURCE_FILE, full, "\x02"));
 }
 
 /* Another CA's list at the same place does not make the way free for the one before. */
@@ -582,12 +529,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_unknown_issuers_list_is_kept_until_a_chain_brings_it, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(a_url_whose_copy_is_gone_is_fetched, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(one_unknown_list_of_a_file_does_not_hold_the_others_back, revoker_rig_set_up, revoker_rig_tear_down),
-		cmocka_unit_test_setup_teardown(a_start_waits_for_what_deltas_change, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(a_list_between_lets_no_older_one_back, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(points_without_a_list_make_room, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(a_delta_without_its_list_revokes, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(a_reload_forgets_nothing_too_soon, revoker_rig_set_up, revoker_rig_tear_down),
-		cmocka_unit_test_setup_teardown(says_what_calls_nobody_good, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(deny_files_are_watched, revoker_rig_set_up, revoker_rig_tear_down),
 	};
 
