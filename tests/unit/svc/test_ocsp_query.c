@@ -193,6 +193,32 @@ static void revoked_over_a_start(void **state)
 	certs_free(bad);
 }
 
+/* A part of a row that a start could not take away is written over by the next row. */
+static void rows_stand_behind_whole_ones(void **state)
+{
+	struct rig *rig = *state;
+	struct certs *one = leaf_of(rig, "0A", "both", "a.ocsp"), *other = leaf_of(rig, "0B", "both", "b.ocsp");
+	struct ocsp_record record;
+	char command[256];
+
+	configure_with(rig, NULL, false, false);
+	put_answer(rig, "a.ocsp", (struct ocsps_spec){ .cert = one, .status = OCSPS_REVOKED });
+	put_answer(rig, "b.ocsp", (struct ocsps_spec){ .cert = other, .status = OCSPS_REVOKED });
+	assert_true(learn(rig, one, &record) && record.revoked);
+	snprintf(command, sizeof(command), "cd %s/lists && printf xxx >> ocsp && mkdir ocsp.new", rig->state_folder);
+	assert_int_equal(system(command), 0);
+	start_again(rig);
+	assert_true(look(rig, one, &record) && record.revoked);
+	assert_true(learn(rig, other, &record) && record.revoked);
+	snprintf(command, sizeof(command), "rmdir %s/lists/ocsp.new", rig->state_folder);
+	assert_int_equal(system(command), 0);
+	start_again(rig);
+	assert_true(look(rig, one, &record) && record.revoked);
+	assert_true(look(rig, other, &record) && record.revoked);
+	certs_free(one);
+	certs_free(other);
+}
+
 static void comes_back_to_post(void **state)
 {
 	struct rig *rig = *state;
@@ -343,6 +369,7 @@ int main(void)
 		WITH_RIG(refuses_what_neither_way_brings), WITH_RIG(a_revoked_responder_says_nothing),
 		WITH_RIG(asks_by_post_with_a_nonce),	   WITH_RIG(falls_back_to_get),
 		WITH_RIG(revoked_over_a_start),
+		WITH_RIG(rows_stand_behind_whole_ones),
 		WITH_RIG(comes_back_to_post),		   WITH_RIG(refreshes_what_is_in_use),
 		WITH_RIG(a_hundred_ask_once),
 	};
