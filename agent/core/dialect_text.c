@@ -39,15 +39,18 @@ enum err dialect_unescape(struct slice text, uint8_t *out, size_t *len)
 	*len = 0;
 	while (left) {
 		size_t run = copy_run(slice_of(p, left), out + *len);
+		int high, low;
 
 		*len += run;
 		p += run;
 		left -= run;
 		if (left == 0)
 			break;
-		if (left < 3 || hex(p[1]) < 0 || hex(p[2]) < 0)
+		high = left < 3 ? -1 : hex(p[1]);
+		low = left < 3 ? -1 : hex(p[2]);
+		if (high < 0 || low < 0)
 			return ERR_FORMAT;
-		out[(*len)++] = (uint8_t)(hex(p[1]) << 4 | hex(p[2]));
+		out[(*len)++] = (uint8_t)(high << 4 | low);
 		p += 3;
 		left -= 3;
 	}

@@ -12,7 +12,7 @@
  * proxy sent into its arena and names it (request_set_arg), submits it to the
  * engine (engine.h), which makes it canonical, runs the stages and fills
  * req->verdict, at once or later. The front tells the verdict and gives
- * everything back (request_fini).
+ * everything back (engine_release).
  */
 
 struct host_conf;
@@ -69,7 +69,7 @@ struct request {
 void request_init(struct request *req, struct arena *arena);
 
 /*
- * Names one argument. name and value's bytes must live until request_fini (the
+ * Names one argument. name and value's bytes must live until engine_release (the
  * front copies a frame's payload into the arena once and points into it).
  * ERR_DUPLICATE when a known argument was sent already, ERR_MEMORY when the
  * arena is full.

@@ -90,7 +90,7 @@ bool header_block_next_name(const struct header_block *block, struct header_curs
 
 /*
  * What a front tells its proxy. All slices live in the request's arena, in its
- * certificate's cache entry or in its snapshot: they hold until request_fini.
+ * certificate's cache entry or in its snapshot: they hold until engine_release.
  */
 struct verdict {
 	enum verdict_kind kind;

@@ -154,7 +154,7 @@ static struct slice value_at(lua_State *L, int arg)
 	if (!value.ptr)
 		luaL_error(L, "a header's value must be a text, not %s", lua_isnoneornil(L, arg) ?
 			   "nil" : luaL_typename(L, arg));
-	if (value.len && (may_be_blank(value.ptr[0]) || may_be_blank(value.ptr[value.len - 1])))
+	else if (value.len && (may_be_blank(value.ptr[0]) || may_be_blank(value.ptr[value.len - 1])))
 		value = slice_trim(value);
 	budget_charge(L, value.len / 16);
 	if (!is_plain(value) && !text_is_field_value(value))

@@ -94,20 +94,21 @@ static void chunk_name(const struct state *state, const char *file, char chunk[C
 	memcpy(chunk + 3, file, len + 1);
 }
 
-static void run_module(lua_State *L, const char *name, const char *file)
+static int run_module(lua_State *L, const char *name, const char *file)
 {
 	struct state *state = state_of(L);
 	const struct worker_module *module = module_find(state->worker, file);
 	char chunk[CHUNK_NAME_MAX + 1];
 
 	if (!module)
-		luaL_error(L, "require \"%s\": modules are read with the configuration, which finds them where "
+		return luaL_error(L, "require \"%s\": modules are read with the configuration, which finds them where "
 			      "the name stands as it is: require \"./lib/x\"", name);
 	if (!module->source)
-		luaL_error(L, "require \"%s\": %s", name, module->fault);
+		return luaL_error(L, "require \"%s\": %s", name, module->fault);
 	chunk_name(state, file, chunk);
 	module_load(L, slice_of(module->source, module->source_len), chunk);
 	lua_call(L, 0, 1);
+	return 1;
 }
 
 /* Upvalue 1: modules by file name; `false` while one is being loaded. */

@@ -399,8 +399,10 @@ void http_client_free(struct http_client *client)
 {
 	if (!client)
 		return;
-	while (client->gets)
-		free_get(client->gets);
+	for (struct http_get *get = client->gets, *next; get; get = next) {
+		next = get->next;
+		free_get(get);
+	}
 	if (client->multi)
 		curl_multi_cleanup(client->multi);
 	loop_io_free(client->io);
