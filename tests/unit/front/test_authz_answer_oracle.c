@@ -340,5 +340,6 @@ int main(void)
 		cmocka_unit_test(refusals_say_what_the_verdict_does),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, begin, end);
 }

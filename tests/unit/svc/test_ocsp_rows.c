@@ -209,5 +209,6 @@ int main(void)
 		cmocka_unit_test(a_row_is_read_as_it_was_written),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

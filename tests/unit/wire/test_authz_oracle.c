@@ -545,5 +545,6 @@ int main(void)
 		cmocka_unit_test_setup(too_many_are_refused, begin),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
