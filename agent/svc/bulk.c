@@ -9,6 +9,33 @@
 
 #define FIRST_ROOM (64u * 1024)
 
+static void budget_give(struct bulk_budget *budget, size_t len)
+{
+	while (budget && len) {
+		struct bulk_budget *above = budget->above;
+
+		/* Whoever sees nothing held may free it. */
+		atomic_fetch_sub_explicit(&budget->held, len, memory_order_release);
+		budget = above;
+	}
+}
+
+bool bulk_budget_is_free(const struct bulk_budget *budget)
+{
+	return atomic_load_explicit(&budget->held, memory_order_acquire) == 0;
+}
+
+static bool budget_take(struct bulk_budget *budget, size_t len)
+{
+	if (!budget)
+		return true;
+	if (atomic_fetch_add_explicit(&budget->held, len, memory_order_relaxed) + len <= budget->max &&
+	    budget_take(budget->above, len))
+		return true;
+	atomic_fetch_sub_explicit(&budget->held, len, memory_order_relaxed);
+	return false;
+}
+
 static enum err grow(struct bulk *bulk, size_t need)
 {
 	size_t room = bulk->room ? bulk->room : FIRST_ROOM;
@@ -37,9 +64,13 @@ enum err bulk_put(struct bulk *bulk, struct slice bytes, size_t max)
 		return ERR_LIMIT;
 	if (bytes.len == 0)
 		return ERR_OK;
+	if (!budget_take(bulk->budget, bytes.len))
+		return ERR_MEMORY;
 	err = grow(bulk, bulk->len + bytes.len);
-	if (err)
+	if (err) {
+		budget_give(bulk->budget, bytes.len);
 		return err;
+	}
 	memcpy(bulk->ptr + bulk->len, bytes.ptr, bytes.len);
 	bulk->len += bytes.len;
 	return ERR_OK;
@@ -99,5 +130,6 @@ void bulk_fini(struct bulk *bulk)
 {
 	if (bulk->ptr)
 		munmap(bulk->ptr, bulk->room);
-	*bulk = (struct bulk){ 0 };
+	budget_give(bulk->budget, bulk->len);
+	*bulk = (struct bulk){ .budget = bulk->budget };
 }

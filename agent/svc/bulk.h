@@ -2,6 +2,8 @@
 #ifndef MTLSGUARD_SVC_BULK_H
 #define MTLSGUARD_SVC_BULK_H
 
+#include <stdatomic.h>
+
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -14,15 +16,26 @@ struct bulk {
 	uint8_t *ptr;
 	size_t len;
 	size_t room;
+	struct bulk_budget *budget; /* set while it is empty; NULL: none */
 };
 
-/* Appends, up to max bytes in all. ERR_LIMIT, ERR_MEMORY; what was there stays. */
+/* What many of them may hold together, on whichever threads. Outlives what they hold. */
+struct bulk_budget {
+	struct bulk_budget *above; /* one that this is a part of, or NULL */
+	size_t max;
+	_Atomic size_t held;
+};
+
+/* Nothing is held: unless something is put again, nobody comes back to it. */
+bool bulk_budget_is_free(const struct bulk_budget *budget);
+
+/* Appends, up to max bytes in all. ERR_LIMIT, ERR_MEMORY (its budget is used up, too); what was there stays. */
 enum err bulk_put(struct bulk *bulk, struct slice bytes, size_t max) MUST_USE;
 
 /* Reads a whole file of at most max bytes. ERR_IO (errno), ERR_LIMIT, ERR_MEMORY; bulk is empty then. */
 enum err bulk_read(struct bulk *bulk, const char *path, size_t max) MUST_USE;
 
-/* Gives the pages back; bulk is empty. */
+/* Gives the pages back; bulk is empty, and keeps its budget. */
 void bulk_fini(struct bulk *bulk);
 
 static inline struct slice bulk_slice(const struct bulk *bulk)

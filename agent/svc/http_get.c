@@ -80,7 +80,8 @@ static void judge(struct http_get *get, CURLcode code)
 		why = "the address is not one that may be asked";
 	} else if (get->body_err || code == CURLE_FILESIZE_EXCEEDED) {
 		result->err = get->body_err ? get->body_err : ERR_LIMIT;
-		why = result->err == ERR_LIMIT ? "the answer is too large" : err_text(result->err);
+		why = result->err == ERR_LIMIT ? "the answer is too large" :
+						 "too many bytes of lists are held at the same time";
 	} else if (code == CURLE_OPERATION_TIMEDOUT) {
 		result->err = ERR_TIMEOUT;
 	} else if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_TOO_MANY_REDIRECTS ||
@@ -327,6 +328,7 @@ struct http_get *http_start(struct http_client *client, const struct http_reques
 	get->client = client;
 	get->easy = easy;
 	get->max_bytes = request->max_bytes;
+	get->result.body.budget = request->budget;
 	get->public_only = request->public_only;
 	get->on_done = request->on_done;
 	get->arg = request->arg;

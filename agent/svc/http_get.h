@@ -41,12 +41,13 @@ struct http_request {
 	const char *url;
 	bool public_only;
 	size_t max_bytes;
+	struct bulk_budget *budget; /* what bodies may hold together, until they are given back; NULL: none */
 	long timeout_ms; /* for everything */
 	struct slice body; /* not empty: POST, copied */
 	const char *content_type, *accept; /* NULL: none */
 	const char *etag, *last_modified; /* "" or NULL: none; sent as conditions */
 	/*
-	 * Comes once, on the loop, never from within http_start. ERR_TIMEOUT, ERR_LIMIT (too large),
+	 * Comes once, on the loop, never from within http_start. ERR_TIMEOUT, ERR_LIMIT (too large), ERR_MEMORY (the budget),
 	 * ERR_USAGE (an URL or address that is not allowed), ERR_NOT_FOUND (another status), ERR_IO.
 	 */
 	void (*on_done)(void *arg, struct http_result *result);

@@ -23,6 +23,9 @@
 #define SOURCES_LEARNED_MAX 256 /* distribution points of one authority */
 #define JOBS_MAX 4		/* files and copies on the worker at a time: each holds its bytes */
 #define FETCHES_MAX 64		/* lists being fetched */
+/* Bytes of lists that were fetched and are not packed yet, of one authority and in all. */
+#define FETCHED_EACH ((size_t)128 << 20)
+#define FETCHED_ALL ((size_t)256 << 20)
 
 /* One request's questions on their way: the loop's until posted, the revoker's until posted back. */
 struct asking {
@@ -50,6 +53,7 @@ struct file_mark {
 };
 
 struct authority;
+struct fetched;
 
 struct source {
 	struct authority *authority;
@@ -94,6 +98,13 @@ struct authority {
 	bool distribution_points, ocsp, public_only, is_wanted;
 	struct source *sources;
 	size_t learned;
+	struct fetched *fetched;
+};
+
+/* Bytes of an authority's lists. It outlives the authority while the worker has some of them. */
+struct fetched {
+	struct bulk_budget budget;
+	struct fetched *next;
 };
 
 struct ocsp_flight;
@@ -131,6 +142,8 @@ struct revoker {
 	struct authority *authorities;
 	struct source *due_files, *due_fetches;
 	unsigned jobs, fetching;
+	struct bulk_budget fetched;
+	struct fetched *left; /* of authorities that have gone */
 	int inotify;
 	int64_t clocks_apart; /* wall clock less the one that never jumps, in ns */
 	struct loop_io *inotify_io;
