@@ -10,12 +10,9 @@
 #define PATIENCE_NS INT64_C(10000000000)
 /* For the proxy to close first, after the last byte of an answer. */
 #define LINGER_NS INT64_C(1000000000)
-/* Between two looks at a side that takes nothing; PATIENCE_NS ends them. */
-#define LOOK_NS INT64_C(5000000)
 
 struct http_relay {
 	struct stream *outer, *inner; /* NULL once closed */
-	struct loop_timer *look; /* while one of them is paused */
 	void (*ended)(void *arg, enum err why);
 	void *arg;
 	enum err why;
@@ -27,30 +24,25 @@ static void end(struct http_relay *relay)
 	void *arg = relay->arg;
 	enum err why = relay->why;
 
-	loop_timer_free(relay->look);
 	free(relay);
 	ended(arg, why);
 }
 
 static bool is_full(const struct stream *stream)
 {
-	return stream && stream_waiting(stream) > OUT_HIGH;
+	return stream && stream_waiting(stream) >= OUT_HIGH;
 }
 
 /* A side is read as long as the other one takes what comes. */
-static void balance(struct http_relay *relay)
+static void balance(void *arg)
 {
+	struct http_relay *relay = arg;
+
+
 	if (relay->outer)
 		stream_pause(relay->outer, is_full(relay->inner));
 	if (relay->inner)
 		stream_pause(relay->inner, is_full(relay->outer));
-	if (is_full(relay->inner) || is_full(relay->outer))
-		loop_timer_set(relay->look, LOOK_NS);
-}
-
-static void on_look(void *arg)
-{
-	balance(arg);
 }
 
 static size_t pass(struct http_relay *relay, struct stream *to, struct slice in)
@@ -103,11 +95,13 @@ static void on_inner_close(void *arg, enum err why)
 static const struct stream_handler outer_handler = {
 	.on_data = on_outer_data,
 	.on_close = on_outer_close,
+	.on_writable = balance,
 };
 
 static const struct stream_handler inner_handler = {
 	.on_data = on_inner_data,
 	.on_close = on_inner_close,
+	.on_writable = balance,
 };
 
 struct http_relay *http_relay_new(struct loop *loop, int fd, struct tls_server *tls, int inner,
@@ -123,7 +117,6 @@ struct http_relay *http_relay_new(struct loop *loop, int fd, struct tls_server *
 
 	relay->ended = ended;
 	relay->arg = arg;
-	relay->look = loop_timer_new(loop, on_look, relay);
 	relay->outer = stream_new(loop, fd, tls, &limits, &outer_handler, relay);
 	relay->inner = stream_new(loop, inner, NULL, &limits, &inner_handler, relay);
 	return relay;
@@ -135,6 +128,5 @@ void http_relay_abort(struct http_relay *relay)
 		stream_abort(relay->outer);
 	if (relay->inner)
 		stream_abort(relay->inner);
-	loop_timer_free(relay->look);
 	free(relay);
 }
