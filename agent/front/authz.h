@@ -3,6 +3,7 @@
 #define MTLSGUARD_FRONT_AUTHZ_H
 
 #include "base/buf.h"
+#include "base/pool.h"
 #include "core/engine.h"
 #include "front/authz_stats.h"
 #include "wire/h2.h"
@@ -28,8 +29,7 @@ struct authz_shared {
 	struct engine *engine;
 	struct authz_stats *stats;
 	struct h2_pool calls;
-	struct authz_call *pool; /* free ones */
-	unsigned pooled;
+	struct pool pool; /* of questions that were answered */
 	struct pemcache *pems; /* made with the first session */
 	uint64_t sessions; /* made so far: spreads their ages */
 };

@@ -8,19 +8,14 @@
 #include "front/authz_request.h"
 #include "front/authz_session.h"
 
-#define POOL_MAX 64
 /* What certificates, canonical forms, a worker's edits and the answer may take beside the message itself. */
 #define ARENA_EXTRA (256u * 1024)
 
 static struct authz_call *take(struct authz_session *session, struct h2_call *h2)
 {
-	struct authz_shared *shared = session->shared;
-	struct authz_call *call = shared->pool;
+	struct authz_call *call = pool_take(&session->shared->pool);
 
-	if (call) {
-		shared->pool = call->next;
-		shared->pooled--;
-	} else {
+	if (!call) {
 		call = mem_new(sizeof(*call));
 		arena_init(&call->arena, 0);
 	}
@@ -39,27 +34,17 @@ static void destroy(struct authz_call *call)
 
 static void give_back(struct authz_call *call)
 {
-	struct authz_shared *shared = call->session->shared;
-
-	if (shared->pooled == POOL_MAX) {
-		destroy(call);
-		return;
-	}
 	arena_reset(&call->arena);
-	call->next = shared->pool;
-	shared->pool = call;
-	shared->pooled++;
+	if (!pool_give(&call->session->shared->pool, call))
+		destroy(call);
 }
 
 void authz_shared_fini(struct authz_shared *shared)
 {
-	while (shared->pool) {
-		struct authz_call *next = shared->pool->next;
+	struct authz_call *call;
 
-		destroy(shared->pool);
-		shared->pool = next;
-	}
-	shared->pooled = 0;
+	while ((call = pool_take(&shared->pool)))
+		destroy(call);
 	pemcache_free(shared->pems);
 	shared->pems = NULL;
 	h2_pool_fini(&shared->calls);

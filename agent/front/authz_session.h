@@ -12,7 +12,7 @@ struct authz_call {
 	struct ticket ticket;
 	struct authz_session *session;
 	struct h2_call *call;
-	struct authz_call *prev, *next; /* pending ones of a session; next: free ones of the pool */
+	struct authz_call *prev, *next; /* pending ones of a session */
 };
 
 struct authz_session {

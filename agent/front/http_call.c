@@ -9,7 +9,6 @@
 #include "front/http_answer.h"
 #include "front/http_session.h"
 
-#define CALLS_MAX 64
 /* The target, header lines, certificates, canonical forms, a worker's edits and the answer. */
 #define ARENA_MAX (6u * HTTP_HEAD_MAX + HTTP_ANSWER_BODY)
 /* What libmicrohttpd takes of its pool for each header line and cookie that it notes. */
@@ -19,12 +18,9 @@
 
 static struct http_call *take(struct http_server *server)
 {
-	struct http_call *call = server->pool;
+	struct http_call *call = pool_take(&server->pool);
 
-	if (call) {
-		server->pool = call->next;
-		server->pooled--;
-	} else {
+	if (!call) {
 		call = mem_new(sizeof(*call));
 		arena_init(&call->arena, ARENA_MAX);
 	}
@@ -44,27 +40,17 @@ static void destroy(struct http_call *call)
 
 static void give_back(struct http_call *call)
 {
-	struct http_server *server = call->server;
-
-	if (server->pooled == CALLS_MAX) {
-		destroy(call);
-		return;
-	}
 	arena_reset(&call->arena);
-	call->next = server->pool;
-	server->pool = call;
-	server->pooled++;
+	if (!pool_give(&call->server->pool, call))
+		destroy(call);
 }
 
 void http_pool_fini(struct http_server *server)
 {
-	while (server->pool) {
-		struct http_call *next = server->pool->next;
+	struct http_call *call;
 
-		destroy(server->pool);
-		server->pool = next;
-	}
-	server->pooled = 0;
+	while ((call = pool_take(&server->pool)))
+		destroy(call);
 }
 
 /*

@@ -5,6 +5,7 @@
 #include <microhttpd.h>
 
 #include "base/arena.h"
+#include "base/pool.h"
 #include "front/conns.h"
 #include "front/http_conn.h"
 #include "front/http_head.h"
@@ -52,7 +53,7 @@ struct http_call {
 	bool closes; /* the connection ends with the answer */
 	size_t body;
 	struct loop_io *watch; /* for a peer that goes while it is pending */
-	struct http_call *prev, *next; /* pending ones; next: free ones of the pool */
+	struct http_call *prev, *next; /* pending ones */
 };
 
 struct http_server {
@@ -65,8 +66,8 @@ struct http_server {
 	struct http_visitor *visitors;
 	struct http_visitor *arriving; /* given to the daemon, which has not said that it began with them */
 	struct relayed *relays;
-	struct http_call *pending, *pool;
-	unsigned pooled;
+	struct http_call *pending;
+	struct pool pool; /* of calls */
 	int64_t drain_ns; /* when it began */
 };
 

@@ -3,6 +3,7 @@
 #define MTLSGUARD_FRONT_SPOE_H
 
 #include "base/buf.h"
+#include "base/pool.h"
 #include "core/engine.h"
 #include "front/spoe_stats.h"
 #include "wire/spop.h"
@@ -25,14 +26,12 @@
  *  - whoever ends a connection waits for HAProxy to close it.
  */
 struct spoe_session;
-struct spoe_request;
 
 /* What the sessions of one loop have in common. engine, stats and limits are set by the owner. */
 struct spoe_shared {
 	struct engine *engine;
 	struct spoe_stats *stats;
-	struct spoe_request *pool; /* free ones; the sessions' own */
-	unsigned pooled;
+	struct pool pool; /* of requests that were answered; the sessions' own */
 };
 
 /* Frees the pool; no session may be left. */

@@ -6,19 +6,14 @@
 #include "core/metrics.h"
 #include "front/spoe_session.h"
 
-#define POOL_MAX 64
 /* What canonical forms, a worker's edits and a body may take beside the message itself. */
 #define ARENA_EXTRA (64u * 1024)
 
 static struct spoe_request *take(struct spoe_session *session, const struct spoe_ids *ids)
 {
-	struct spoe_shared *shared = session->shared;
-	struct spoe_request *request = shared->pool;
+	struct spoe_request *request = pool_take(&session->shared->pool);
 
-	if (request) {
-		shared->pool = request->next;
-		shared->pooled--;
-	} else {
+	if (!request) {
 		request = mem_new(sizeof(*request));
 		arena_init(&request->arena, 0);
 	}
@@ -37,27 +32,17 @@ static void destroy(struct spoe_request *request)
 
 static void give_back(struct spoe_request *request)
 {
-	struct spoe_shared *shared = request->session->shared;
-
-	if (shared->pooled == POOL_MAX) {
-		destroy(request);
-		return;
-	}
 	arena_reset(&request->arena);
-	request->next = shared->pool;
-	shared->pool = request;
-	shared->pooled++;
+	if (!pool_give(&request->session->shared->pool, request))
+		destroy(request);
 }
 
 void spoe_shared_fini(struct spoe_shared *shared)
 {
-	while (shared->pool) {
-		struct spoe_request *next = shared->pool->next;
+	struct spoe_request *request;
 
-		destroy(shared->pool);
-		shared->pool = next;
-	}
-	shared->pooled = 0;
+	while ((request = pool_take(&shared->pool)))
+		destroy(request);
 }
 
 /* Tells the verdict and gives everything back. */

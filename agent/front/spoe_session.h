@@ -15,7 +15,7 @@ struct spoe_request {
 	struct ticket ticket;
 	struct spoe_session *session;
 	struct spoe_ids ids;
-	struct spoe_request *prev, *next; /* pending ones of a session; next: free ones of the pool */
+	struct spoe_request *prev, *next; /* pending ones of a session */
 };
 
 /* A fragmented message that is not whole yet. */

@@ -14,7 +14,6 @@
 #define VERSION_MAX 32
 /* What a body may still send after it was found too large. */
 #define DROPPED_MAX (16u * 1024 * 1024)
-#define POOL_MAX 64
 /* A pooled call keeps this much of its buffers. */
 #define KEEP_MAX (64u * 1024)
 
@@ -30,7 +29,7 @@ struct h2_record {
 	struct buf body, answer;
 	size_t dropped, sent;
 	bool given_up;	/* RST_STREAM is under way */
-	struct h2_record *prev, *next; /* those whose body does not stand yet; next: also in the pool */
+	struct h2_record *prev, *next; /* those whose body does not stand yet */
 	struct h2_record *before, *after; /* all of the session */
 };
 
@@ -57,23 +56,18 @@ static void destroy(struct h2_record *record)
 
 void h2_pool_fini(struct h2_pool *pool)
 {
-	while (pool->free) {
-		struct h2_record *next = pool->free->next;
+	struct h2_record *record;
 
-		destroy(pool->free);
-		pool->free = next;
-	}
-	pool->count = 0;
+	while ((record = pool_take(&pool->records)))
+		destroy(record);
 }
 
 static struct h2_record *take(struct h2_session *session)
 {
-	struct h2_record *record = session->pool->free;
+	struct h2_record *record = pool_take(&session->pool->records);
 	struct buf body = buf_capped(0), answer = buf_capped(0);
 
 	if (record) {
-		session->pool->free = record->next;
-		session->pool->count--;
 		body = record->body;
 		answer = record->answer;
 		buf_reset(&body);
@@ -107,13 +101,8 @@ static void give_back(struct h2_record *record)
 	DL_DELETE2(session->all, record, before, after);
 	session->held -= record->body.len;
 	session->open--;
-	if (session->pool->count == POOL_MAX || record->body.room + record->answer.room > KEEP_MAX) {
+	if (record->body.room + record->answer.room > KEEP_MAX || !pool_give(&session->pool->records, record))
 		destroy(record);
-		return;
-	}
-	record->next = session->pool->free;
-	session->pool->free = record;
-	session->pool->count++;
 }
 
 #define NV(n, v) { (uint8_t *)(uintptr_t)(n), (uint8_t *)(uintptr_t)(v), sizeof(n) - 1, sizeof(v) - 1, \

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/pool.h"
 #include "wire/grpc.h"
 
 /*
@@ -56,8 +57,7 @@ struct h2_handler {
 
 /* Memory of calls, kept for the next ones; shared by the sessions of a loop. Zeroed to begin with. */
 struct h2_pool {
-	struct h2_record *free;
-	unsigned count;
+	struct pool records;
 };
 void h2_pool_fini(struct h2_pool *pool);
 
