@@ -153,12 +153,48 @@ bool text_is_token(struct slice s)
 	return s.len > 0;
 }
 
-bool text_is_field_value(struct slice s)
+/* Eight bytes at a time: no byte below 0x20 and no 0x7f in a word. */
+static bool word_is_plain(uint64_t word)
 {
+	const uint64_t ones = 0x0101010101010101, high = ones << 7;
+	uint64_t low = word - ones * 0x20, del = word ^ ones * 0x7f;
+
+	return ((low & ~word & high) | ((del - ones) & ~del & high)) == 0;
+}
+
+static bool is_plain(struct slice s)
+{
+	uint64_t word;
+
+	if (s.len < 8) {
+		for (size_t i = 0; i < s.len; i++)
+			if (s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
+				return false;
+		return true;
+	}
+	for (size_t i = 0; i < s.len - 8; i += 8) {
+		memcpy(&word, s.ptr + i, 8);
+		if (!word_is_plain(word))
+			return false;
+	}
+	/* The last eight, some of them for the second time. */
+	memcpy(&word, s.ptr + s.len - 8, 8);
+	return word_is_plain(word);
+}
+
+bool text_has_control(struct slice s)
+{
+	if (is_plain(s))
+		return false;
 	for (size_t i = 0; i < s.len; i++)
 		if ((s.ptr[i] < 0x20 && s.ptr[i] != '\t') || s.ptr[i] == 0x7f)
-			return false;
-	return slice_trim(s).len == s.len;
+			return true;
+	return false;
+}
+
+bool text_is_field_value(struct slice s)
+{
+	return !text_has_control(s) && slice_trim(s).len == s.len;
 }
 
 #define NEAREST_MAX 63

@@ -25,6 +25,9 @@ bool utf8_valid(struct slice s);
 /* RFC 9110 5.6.2: one or more token characters. */
 bool text_is_token(struct slice s);
 
+/* A control character other than tab is in it. */
+bool text_has_control(struct slice s);
+
 /* RFC 9110 5.5: no control characters but tab, no blank or tab at either end. */
 bool text_is_field_value(struct slice s);
 

@@ -111,35 +111,6 @@ static struct slice settable_name(lua_State *L, struct task *task, int arg)
 	return name;
 }
 
-/* Eight bytes at a time: no byte below 0x20 and no 0x7f in a word. */
-static bool word_is_plain(uint64_t word)
-{
-	const uint64_t ones = 0x0101010101010101, high = ones << 7;
-	uint64_t low = word - ones * 0x20, del = word ^ ones * 0x7f;
-
-	return ((low & ~word & high) | ((del - ones) & ~del & high)) == 0;
-}
-
-static bool is_plain(struct slice s)
-{
-	uint64_t word;
-
-	if (s.len < 8) {
-		for (size_t i = 0; i < s.len; i++)
-			if (s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
-				return false;
-		return true;
-	}
-	for (size_t i = 0; i < s.len - 8; i += 8) {
-		memcpy(&word, s.ptr + i, 8);
-		if (!word_is_plain(word))
-			return false;
-	}
-	/* The last eight, some of them for the second time. */
-	memcpy(&word, s.ptr + s.len - 8, 8);
-	return word_is_plain(word);
-}
-
 static bool may_be_blank(uint8_t c)
 {
 	return c <= ' ';
@@ -157,7 +128,7 @@ static struct slice value_at(lua_State *L, int arg)
 	else if (value.len && (may_be_blank(value.ptr[0]) || may_be_blank(value.ptr[value.len - 1])))
 		value = slice_trim(value);
 	budget_charge(L, value.len / 16);
-	if (!is_plain(value) && !text_is_field_value(value))
+	if (!text_is_field_value(value))
 		luaL_error(L, "a header's value must not hold control characters");
 	return value;
 }

@@ -116,6 +116,15 @@ static void test_header_words(void **state)
 	assert_true(text_is_field_value(SLICE_LIT("a \t b")));
 	assert_true(text_is_field_value(SLICE_EMPTY));
 	assert_true(text_is_field_value(SLICE_LIT("\xc3\xbc")));
+	for (unsigned c = 0; c < 256; c++)
+		for (size_t at = 0; at < 20; at++) {
+			uint8_t text[20] = "aaaaaaaaaaaaaaaaaaaa";
+
+			text[at] = (uint8_t)c;
+			for (size_t len = at + 1; len <= sizeof(text); len++)
+				assert_int_equal(text_has_control(slice_of(text, len)),
+						 (c < 0x20 && c != '\t') || c == 0x7f);
+		}
 }
 
 static void test_nearest(void **state)
