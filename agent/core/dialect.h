@@ -54,13 +54,15 @@ struct dialect_xfcc {
 enum err dialect_xfcc(struct slice header, struct dialect_xfcc *out) MUST_USE;
 
 /*
- * The certificates of such an element: the leaf first, then the rest of Chain.
+ * The certificates of such an element, by way of pems (NULL is fine): the leaf first, then the rest of Chain.
  * *has_chain: Chain was there, which must begin with Cert; a Hash must be the
  * SHA-256 of Cert. ERR_NOT_FOUND: an element without Cert. ERR_CRYPTO: Hash or
  * Chain is of another certificate. ERR_DUPLICATE, ERR_FORMAT, ERR_LIMIT,
  * ERR_MEMORY as above.
  */
-enum err dialect_xfcc_chain(struct arena *arena, struct slice header, struct dialect_chain *out, bool *has_chain) MUST_USE;
+struct pemcache;
+enum err dialect_xfcc_chain(struct pemcache *pems, struct arena *arena, struct slice header, struct dialect_chain *out,
+			    bool *has_chain) MUST_USE;
 
 /*
  * Client-Cert (RFC 9440 2.2): one byte sequence, ":base64:", padded (RFC 8941

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "core/digest.h"
+#include "core/pemcache.h"
 
 #define HASH_DIGITS 64
 
@@ -124,7 +125,8 @@ static enum err check_hash(struct slice digits, struct slice der)
 	return slice_eq(buf_slice(&b), digits) ? ERR_OK : ERR_CRYPTO;
 }
 
-enum err dialect_xfcc_chain(struct arena *arena, struct slice header, struct dialect_chain *out, bool *has_chain)
+enum err dialect_xfcc_chain(struct pemcache *pems, struct arena *arena, struct slice header, struct dialect_chain *out,
+			    bool *has_chain)
 {
 	struct dialect_xfcc xfcc;
 	struct dialect_chain leaf;
@@ -136,7 +138,7 @@ enum err dialect_xfcc_chain(struct arena *arena, struct slice header, struct dia
 		return err;
 	if (xfcc.cert.len == 0)
 		return ERR_NOT_FOUND;
-	err = dialect_pem(arena, xfcc.cert, 1, &leaf);
+	err = pemcache_get(pems, arena, xfcc.cert, 1, &leaf);
 	if (!err && xfcc.hash.len)
 		err = check_hash(xfcc.hash, leaf.der);
 	if (err)
@@ -145,7 +147,7 @@ enum err dialect_xfcc_chain(struct arena *arena, struct slice header, struct dia
 		*out = leaf;
 		return ERR_OK;
 	}
-	err = dialect_pem(arena, xfcc.chain, DIALECT_CHAIN_MAX, out);
+	err = pemcache_get(pems, arena, xfcc.chain, DIALECT_CHAIN_MAX, out);
 	if (!err && !slice_eq(slice_sub(out->der, 0, out->first), leaf.der))
 		err = ERR_CRYPTO;
 	return err;

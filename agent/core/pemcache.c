@@ -75,7 +75,7 @@ enum err pemcache_get(struct pemcache *cache, struct arena *arena, struct slice 
 	struct slot *slot;
 	enum err err;
 
-	if (text.len == 0 || text.len > PEMCACHE_TEXT_MAX)
+	if (!cache || text.len == 0 || text.len > PEMCACHE_TEXT_MAX)
 		return dialect_pem(arena, text, max, out);
 	slot = slot_of(cache, text);
 	if (holds(slot, text, max)) {

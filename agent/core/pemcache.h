@@ -21,7 +21,7 @@ void pemcache_free(struct pemcache *cache); /* NULL is fine */
 /* Bytes of all that is kept. */
 #define PEMCACHE_SIZE_MAX (16u * 1024 * 1024)
 
-/* As dialect_pem, whose errors it has; the DER is in the arena. */
+/* As dialect_pem, whose errors it has; the DER is in the arena. cache NULL: decoded each time. */
 enum err pemcache_get(struct pemcache *cache, struct arena *arena, struct slice text, size_t max,
 		      struct dialect_chain *out) MUST_USE;
 

@@ -305,7 +305,8 @@ static enum MHD_Result decide(struct http_call *call)
 		.headers = call->head.lines, .header_count = call->head.count,
 	};
 	const char *why = NULL;
-	enum reason reason = http_request_fill(&call->req, call->visitor->dialect, &question, &why);
+	enum reason reason = http_request_fill(&call->req, call->visitor->dialect, &question,
+					       call->server->pems, &why);
 
 	if (reason != REASON_ALLOWED) {
 		refuse(call, reason, why);

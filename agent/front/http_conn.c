@@ -234,6 +234,7 @@ static bool start_daemon(struct http_server *server)
 		log_error("http cannot be served on this loop (libmicrohttpd); are there descriptors left?");
 		return false;
 	}
+	server->pems = pemcache_new();
 	server->io = loop_io_new(server->conns.loop,
 				 MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
 				 on_turn, server);
@@ -375,6 +376,7 @@ void http_server_free(struct http_server *server)
 	}
 	stop_daemon(server);
 	http_pool_fini(server);
+	pemcache_free(server->pems);
 	loop_timer_free(server->turn);
 	loop_timer_free(server->sweep);
 	loop_timer_free(server->expiry);

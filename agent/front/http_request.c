@@ -92,6 +92,7 @@ struct reading {
 	struct filling filling;
 	const struct form *form;
 	const struct http_question *question;
+	struct pemcache *pems;
 	bool sent[PLACE_COUNT];
 	struct slice values[PLACE_COUNT];
 	const char *foreign; /* a certificate header of another dialect that came, or NULL */
@@ -152,14 +153,6 @@ static enum reason take_header(struct reading *reading, const struct http_header
 	return REASON_ALLOWED;
 }
 
-static bool has_control(struct slice value)
-{
-	for (size_t i = 0; i < value.len; i++)
-		if ((value.ptr[i] < 0x20 && value.ptr[i] != '\t') || value.ptr[i] == 0x7f)
-			return true;
-	return false;
-}
-
 static enum reason read_headers(struct reading *reading)
 {
 	enum reason reason = REASON_ALLOWED;
@@ -169,7 +162,7 @@ static enum reason read_headers(struct reading *reading)
 
 		if (!text_is_token(header->name))
 			return fill_bad(&reading->filling, "a header's name is no token");
-		if (has_control(header->value))
+		if (text_has_control(header->value))
 			return fill_bad(&reading->filling, "a header's value holds a control character");
 		reason = take_header(reading, header);
 	}
@@ -232,9 +225,9 @@ static enum err decode(const struct reading *reading, struct slice text, struct 
 	*has_chain = false;
 	switch ((enum http_dialect)(reading->form - forms)) {
 	case HTTP_ENVOY:
-		return dialect_xfcc_chain(arena, text, chain, has_chain);
+		return dialect_xfcc_chain(reading->pems, arena, text, chain, has_chain);
 	case HTTP_NGINX:
-		return dialect_pem(arena, text, 1, chain);
+		return pemcache_get(reading->pems, arena, text, 1, chain);
 	case HTTP_TRAEFIK:
 		*has_chain = true;
 		return dialect_traefik(arena, text, DIALECT_CHAIN_MAX, chain);
@@ -399,19 +392,20 @@ static void fill_target(const struct reading *reading, struct slice rest)
 }
 
 enum reason http_request_fill(struct request *req, enum http_dialect dialect,
-			      const struct http_question *question, const char **why)
+			      const struct http_question *question, struct pemcache *pems, const char **why)
 {
 	static enum reason (*const steps[])(const struct reading *) = {
 		fill_certificate, fill_chain, fill_client, fill_scheme, fill_rows,
 	};
-	struct reading reading = { .filling = { req, why }, .form = &forms[dialect], .question = question };
+	struct reading reading = { .filling = { req, why }, .form = &forms[dialect],
+				   .question = question, .pems = pems };
 	enum reason reason;
 	struct slice rest;
 
 	if (!match_path(reading.form, question->target, &rest))
 		return fill_bad_name(&reading.filling, (const char *)reading.form->path.ptr,
 				     "is what this listener is asked, and this was another path");
-	if (has_control(rest))
+	if (text_has_control(rest))
 		return fill_bad(&reading.filling, "the request's target holds a control character");
 	reason = read_headers(&reading);
 	if (reason == REASON_ALLOWED)

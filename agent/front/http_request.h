@@ -2,7 +2,7 @@
 #ifndef MTLSGUARD_FRONT_HTTP_REQUEST_H
 #define MTLSGUARD_FRONT_HTTP_REQUEST_H
 
-#include "core/dialect.h"
+#include "core/pemcache.h"
 #include "core/request.h"
 
 /*
@@ -22,9 +22,9 @@ struct http_question {
 
 /*
  * Names the arguments of a request by what the proxy says. What question points
- * to must live as long as the request. Anything but REASON_ALLOWED: the
- * question cannot be taken, and *why, which lives as long as the request, says
- * it in words for the log.
+ * to must live as long as the request; pems (NULL is fine) spares decoding a PEM
+ * again. Anything but REASON_ALLOWED: the question cannot be taken, and *why,
+ * which lives as long as the request, says it in words for the log.
  *
  * A certificate header that is missing or empty, or "::", means that none was
  * presented. Early-Data is believed whoever sent it (RFC 8470): it only denies.
@@ -35,6 +35,6 @@ struct http_question {
  * control characters anywhere. REASON_OVERLOADED: no memory.
  */
 enum reason http_request_fill(struct request *req, enum http_dialect dialect,
-			      const struct http_question *question, const char **why) MUST_USE;
+			      const struct http_question *question, struct pemcache *pems, const char **why) MUST_USE;
 
 #endif

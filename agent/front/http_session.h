@@ -68,6 +68,7 @@ struct http_server {
 	struct relayed *relays;
 	struct http_call *pending;
 	struct pool pool; /* of calls */
+	struct pemcache *pems; /* made with the daemon */
 	int64_t drain_ns; /* when it began */
 };
 

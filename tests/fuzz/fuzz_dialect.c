@@ -26,7 +26,7 @@ static void decode(struct slice text)
 	check(dialect_client_cert(&arena, text, &chain), text, 1, &chain);
 	check(dialect_client_cert_chain(&arena, text, 3, &chain), text, 3, &chain);
 	check(dialect_traefik(&arena, text, 3, &chain), text, 3, &chain);
-	check(dialect_xfcc_chain(&arena, text, &chain, &has_chain), text, DIALECT_CHAIN_MAX, &chain);
+	check(dialect_xfcc_chain(NULL, &arena, text, &chain, &has_chain), text, DIALECT_CHAIN_MAX, &chain);
 	arena_fini(&arena);
 }
 

@@ -123,7 +123,7 @@ static void ask(enum http_dialect dialect, const struct http_question *question)
 
 	arena_init(&arena, 4 << 20);
 	request_init(&req, &arena);
-	reason = http_request_fill(&req, dialect, question, &why);
+	reason = http_request_fill(&req, dialect, question, NULL, &why);
 	if (reason == REASON_ALLOWED) {
 		check_request(&req, dialect);
 		if (engine_submit(rig->engine, &ticket) != ENGINE_DONE)

@@ -81,7 +81,7 @@ struct http_ask *http_ask_target(enum http_dialect dialect, const char *method, 
 		put_over(ask, *over);
 	arena_init(&ask->arena, ARENA_MAX);
 	request_init(&ask->req, &ask->arena);
-	ask->filled = http_request_fill(&ask->req, dialect, &ask->question, &ask->why);
+	ask->filled = http_request_fill(&ask->req, dialect, &ask->question, NULL, &ask->why);
 	return ask;
 }
 

@@ -176,11 +176,11 @@ static void xfcc_must_agree_with_itself(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++)
-		if (dialect_xfcc_chain(&arena, cases[i].header, &chain, &has_chain) != cases[i].err)
-			fail_msg("case %zu: %s", i, err_name(dialect_xfcc_chain(&arena, cases[i].header, &chain, &has_chain)));
+		if (dialect_xfcc_chain(NULL, &arena, cases[i].header, &chain, &has_chain) != cases[i].err)
+			fail_msg("case %zu: %s", i, err_name(dialect_xfcc_chain(NULL, &arena, cases[i].header, &chain, &has_chain)));
 	assert_false(has_chain);
 	assert_chain(&chain, 1, 3, SLICE_LIT("\x30\x00\x31"));
-	assert_int_equal(dialect_xfcc_chain(&arena, SLICE_LIT("Cert=\"" PEM_1 "\";Chain=\"" PEM_1 PEM_2 "\""), &chain, &has_chain), ERR_OK);
+	assert_int_equal(dialect_xfcc_chain(NULL, &arena, SLICE_LIT("Cert=\"" PEM_1 "\";Chain=\"" PEM_1 PEM_2 "\""), &chain, &has_chain), ERR_OK);
 	assert_true(has_chain);
 	assert_chain(&chain, 2, 3, SLICE_LIT("\x30\x00\x31\x30\x00\x32"));
 }

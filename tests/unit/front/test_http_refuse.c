@@ -282,7 +282,7 @@ static void memory_is_bounded(void **state)
 
 		arena_init(&arena, cap * 64);
 		request_init(&req, &arena);
-		assert_int_equal(http_request_fill(&req, HTTP_ENVOY, &ask->question, &why), REASON_OVERLOADED);
+		assert_int_equal(http_request_fill(&req, HTTP_ENVOY, &ask->question, NULL, &why), REASON_OVERLOADED);
 		assert_non_null(strstr(why, "memory"));
 		arena_fini(&arena);
 	}

@@ -97,6 +97,31 @@ static void certificates_are_read(void **state)
 	http_ask_free(ask);
 }
 
+/* The PEM of a client is decoded once, whichever of the two dialects that have one asks. */
+static void certificates_are_decoded_once(void **state)
+{
+	static const enum http_dialect dialects[] = { HTTP_NGINX, HTTP_ENVOY };
+	struct pemcache *pems = pemcache_new();
+	struct pemcache_stats stats;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * COUNT(dialects); i++) {
+		enum http_dialect d = dialects[i / 2];
+		struct http_ask *ask = http_ask_new(d, PAIRS({ http_cert_names[d], d == HTTP_ENVOY ? texts->xfcc_chain : texts->forms[d] }));
+
+		ask->req.args[ARG_CERT] = ask->req.args[ARG_CHAIN] = (struct value){ .kind = VALUE_NOT_SENT };
+		assert_int_equal(http_request_fill(&ask->req, d, &ask->question, pems, &ask->why), REASON_ALLOWED);
+		assert_octets(ask, ARG_CERT, texts->leaf_hex, "");
+		if (d == HTTP_ENVOY)
+			assert_octets(ask, ARG_CHAIN, texts->ca_hex, "");
+		http_ask_free(ask);
+	}
+	pemcache_stats_get(pems, &stats);
+	assert_int_equal(stats.misses, 2);
+	assert_int_equal(stats.hits, 4);
+	pemcache_free(pems);
+}
+
 static void old_traefiks_escape(void **state)
 {
 	struct buf escaped = buf_capped(0);
@@ -293,6 +318,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(none_presented_is_said),
 		cmocka_unit_test(certificates_are_read),
+		cmocka_unit_test(certificates_are_decoded_once),
 		cmocka_unit_test(old_traefiks_escape),
 		cmocka_unit_test(arguments_are_named),
 		cmocka_unit_test(targets_are_not_touched),
