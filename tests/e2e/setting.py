@@ -13,7 +13,7 @@ import pki as pki_maker  # noqa: E402
 import proxies  # noqa: E402
 from agent import Agent, Raw  # noqa: E402,F401
 from client import Answer, Client, ask, curl  # noqa: E402,F401
-from haproxy import Haproxy, install  # noqa: E402,F401
+from haproxy import ALL_HEADERS, OWNED_LINE, Haproxy  # noqa: E402,F401
 from origin import Origin  # noqa: E402
 from process import free_port, wait_for  # noqa: E402,F401
 from tap import Skip, Tests, equal, main  # noqa: E402,F401
@@ -37,9 +37,6 @@ HOSTS = {
     "worker.example.com": {"authorities": ["partners"], "require": "none"},
 }
 HEADERS = {"managed_transform": True, "client_cert": True, "forward_certificate": True, "owned": ["x-client-"]}
-OWNED_LINE = ("    http-request del-header ^x[-_]mtls[-_] -m reg\n",
-              "    http-request del-header ^x[-_]mtls[-_] -m reg\n    http-request del-header ^x[-_]client[-_] -m reg\n")
-ALL_HEADERS = ("#args headers=req.hdrs_bin", "args headers=req.hdrs_bin")
 
 
 def make_pki():

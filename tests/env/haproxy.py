@@ -8,6 +8,10 @@ import subprocess
 from process import ROOT, Process, accepts, free_port
 
 SHIPPED = ROOT / "haproxy-conf"
+# Edits that a user makes, too: for owned = { "x-client-" } in the front, for workers that read headers in the SPOE file.
+OWNED_LINE = ("    http-request del-header ^x[-_]mtls[-_] -m reg\n",
+              "    http-request del-header ^x[-_]mtls[-_] -m reg\n    http-request del-header ^x[-_]client[-_] -m reg\n")
+ALL_HEADERS = ("#args headers=req.hdrs_bin", "args headers=req.hdrs_bin")
 
 
 def replace(text, old, new):

@@ -17,7 +17,7 @@ from agent import Agent, PROGRAM  # noqa: E402
 from client import Answer, Client  # noqa: E402
 from envoy import Envoy  # noqa: E402
 from webs import Caddy, Nginx  # noqa: E402
-from haproxy import Haproxy  # noqa: E402
+from haproxy import ALL_HEADERS, OWNED_LINE, Haproxy  # noqa: E402
 from process import free_port  # noqa: E402
 from tap import Skip  # noqa: E402
 
@@ -130,8 +130,6 @@ class Proxied(Front):
 class Direct(Front):
     """What a proxy that is not at hand would send, by its documentation, and what it would make of the answer."""
 
-    chain = True
-
     def __init__(self, folder, pki, dialect, origin):
         super().__init__(folder, pki, "http", {"dialect": dialect})
         self.dialect, self.origin = dialect, origin
@@ -178,25 +176,6 @@ class Direct(Front):
         return out
 
 
-def nginx_edits():
-    anchor = "    proxy_set_header X-Mtls-Id \"\";\n"
-    rows = ""
-    for name in SET_BY_WORKER:
-        variable = "mtls_" + name.replace("-", "_")
-        rows += f"    auth_request_set ${variable} $upstream_http_{name.replace('-', '_')}; proxy_set_header {name} ${variable};\n"
-    return [(anchor, rows + anchor)]
-
-
-def caddy_edits():
-    anchor, delete = "\t\t\t\t@client_cert ", "\t\trequest_header -Cf-Cert*\n"
-    rows = ""
-    for name in SET_BY_WORKER:
-        place = f"{{http.reverse_proxy.header.{name.title()}}}"
-        matcher = name.replace("-", "_")
-        rows += f"\t\t\t\t@{matcher} not vars {place} \"\" \"<nil>\"\n\t\t\t\trequest_header @{matcher} {name.title()} {place}\n"
-    return [(anchor, rows + anchor), (delete, delete + "\t\trequest_header -X-Client*\n")]
-
-
 def envoy_http_edits(admin):
     """The names that this table's worker sets, as a user would write them there."""
     return [("port_value: 9643", f"port_value: {admin}"), ("{ prefix: x-client- }", "{ prefix: x-client- }, { exact: x-secret }, { exact: x-kept }")]
@@ -216,10 +195,7 @@ def start(name, folder, pki, origin):
         return front
 
     if name == "haproxy":
-        edits = [("    http-request del-header ^x[-_]mtls[-_] -m reg\n",
-                  "    http-request del-header ^x[-_]mtls[-_] -m reg\n    http-request del-header ^x[-_]client[-_] -m reg\n")]
-        spoe = [("#args headers=req.hdrs_bin", "args headers=req.hdrs_bin")]
-        return over("spop", {}, lambda port, admin: Haproxy("haproxy", folder / "proxy", "haproxy.cfg", pki, f"127.0.0.1:{port}", origin, edits, spoe))
+        return over("spop", {}, lambda port, admin: Haproxy("haproxy", folder / "proxy", "haproxy.cfg", pki, f"127.0.0.1:{port}", origin, [OWNED_LINE], [ALL_HEADERS]))
     if name == "envoy-grpc":
         program = envoy_program()
         return over("grpc", {"chain": "xfcc"},
@@ -229,9 +205,9 @@ def start(name, folder, pki, origin):
         return over("http", {"dialect": "envoy"},
                     lambda port, admin: Envoy(program, "http.yaml", folder / "proxy", pki.path("server").parent, port, origin, envoy_http_edits(admin)))
     if name == "nginx":
-        return over("http", {"dialect": "nginx"}, lambda port, admin: Nginx(folder / "proxy", pki, port, origin, nginx_edits()), chain=False)
+        return over("http", {"dialect": "nginx"}, lambda port, admin: Nginx(folder / "proxy", pki, port, origin, SET_BY_WORKER), chain=False)
     if name == "caddy":
-        return over("http", {"dialect": "caddy"}, lambda port, admin: Caddy(folder / "proxy", pki, port, origin, caddy_edits()), chain=False)
+        return over("http", {"dialect": "caddy"}, lambda port, admin: Caddy(folder / "proxy", pki, port, origin, SET_BY_WORKER), chain=False)
     return Direct(folder, pki, name.removesuffix("-http"), origin)
 
 

@@ -7,11 +7,8 @@ from stand import Stand, common, equal
 from webs import Nginx
 from tap import Tests, main
 
-NAME_LINE = "    auth_request_set $mtls_x_client_name $upstream_http_x_client_name; proxy_set_header X-Client-Name $mtls_x_client_name;\n"
-ANCHOR = "    proxy_set_header X-Mtls-Id \"\";\n"
-
 tests = Tests()
-stand = Stand("nginx", Nginx, [(ANCHOR, NAME_LINE + ANCHOR)])
+stand = Stand("nginx", Nginx, 503)
 common(tests, stand)
 
 
@@ -19,6 +16,9 @@ common(tests, stand)
 def the_status_that_was_meant_comes_back():
     stand.denied("foreign", "misdirected_request", 421, sni="www.example.com")
     assert stand.ask("foreign").header("x-mtls-id")
+    answer = stand.ask("alice", host="worker.example.com", headers=[("x-stop", "401")])
+    equal((answer.status, answer.reason), (401, "worker_response"))
+    stand.denied(None, "early_data", 425, headers=[("Early-Data", "1")])
 
 
 if __name__ == "__main__":
