@@ -1,19 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """How a real Envoy reaches the agent: a unix socket, TLS, TLS with certificates; and an agent that drains or tells Envoy to move."""
-import pathlib
+import signal
 import sys
+import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-
-import os  # noqa: E402
-import signal  # noqa: E402
-import time  # noqa: E402
-
-os.environ.setdefault("HAPROXY", "none")
-
-from setting import FOLDER, Agent, Client, Tests, ask, equal, free_port, main, make_pki, settings, start_origin, wait_for  # noqa: E402
-import envoy  # noqa: E402
+from stand import FOLDER, Agent, Client, Tests, ask, equal, free_port, main, make_pki, settings, start_envoy, start_origin, wait_for
 
 TCP = "address: { socket_address: { address: 127.0.0.1, port_value: 9641 } }"
 UPSTREAM = """    type: STATIC
@@ -43,8 +35,7 @@ class Setting:
         folder = FOLDER / name
         self.agent = Agent(folder / "agent", settings(pki, listen={"spop": [], "grpc": [entry]}, **more))
         self.agent.start()
-        self.front = envoy.Envoy(os.environ["ENVOY"], "grpc.yaml", folder / "envoy", pki.path("server").parent, port, origin.port, edits=edits)
-        self.front.start()
+        self.front = start_envoy("grpc.yaml", folder / "envoy", pki, port, origin, edits)
 
     def __enter__(self):
         return self

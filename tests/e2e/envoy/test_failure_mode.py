@@ -1,15 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A real Envoy told to let pass whatever looks like the agent's own fault (failure_mode_allow): no verdict does, whatever a client sends."""
-import os
-import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-os.environ.setdefault("HAPROXY", "none")
-
-from setting import FOLDER, Agent, Tests, ask, equal, free_port, main, make_pki, settings, start_origin, wait_for  # noqa: E402
-import envoy  # noqa: E402
+from stand import FOLDER, Agent, Tests, ask, equal, free_port, main, make_pki, settings, start_envoy, start_origin, wait_for
 
 WORKER = """local M = {}
 function M.fetch(request, env, ctx)
@@ -32,8 +26,7 @@ agent = Agent(FOLDER / "agent", settings(
 agent.start()
 fronts = {}
 for name, port, edits in (("grpc", grpc, []), ("http", http, [("port_value: 9643", f"port_value: {agent.admin}")])):
-    fronts[name] = envoy.Envoy(os.environ["ENVOY"], f"{name}.yaml", FOLDER / name, pki.path("server").parent, port, origin.port,
-                               [("failure_mode_allow: false", "failure_mode_allow: true"), *edits]).start()
+    fronts[name] = start_envoy(f"{name}.yaml", FOLDER / name, pki, port, origin, [("failure_mode_allow: false", "failure_mode_allow: true"), *edits])
 for front in fronts.values():
     wait_for("an answer", lambda front=front: ask(front.port, pki.both("alice")).origin("cf-cert-verified") == ["true"], 10)
 

@@ -43,6 +43,8 @@ class Stand:
     def __init__(self, dialect, front, gone):
         self.gone, self.log = gone, FOLDER / "decisions.log"
         self.pki = make_pki()
+        # As large as one may be that is passed on.
+        self.pki.issue("large", "/O=Example/OU=admin/CN=large", issuer="partners", san=",".join(f"DNS:h{i:04}.a-rather-long-name.example.com" for i in range(180)))
         self.origin = start_origin()
         self.port = free_port()
         (FOLDER / "worker.lua").write_text(WORKER)
@@ -72,7 +74,7 @@ def common(tests, stand):
 
     @tests
     def good_certificates_reach_the_origin():
-        for name in ("alice", "bob"):
+        for name in ("alice", "bob", "large"):
             answer = stand.ask(name, path="/a/b?c=d")
             equal(answer.status, 200, answer)
             equal(answer.json["path"], "/a/b?c=d")
@@ -113,11 +115,11 @@ def common(tests, stand):
     @tests
     def the_question_is_the_proxys_own():
         for name, verified in (("alice", "true"), ("foreign", "false"), (None, "false")):
-            answer = stand.ask(name, host="www.example.com", path="/a?b", headers=QUESTION)
+            answer = stand.ask(name, host="www.example.com", path="/a?b", headers=FORGED + QUESTION)
             equal((answer.status, answer.json["path"]), (200, "/a?b"), answer)
             equal(answer.origin("cf-cert-verified"), [verified])
             equal((answer.origin("host"), answer.origin("x-forwarded-for")), (["www.example.com"], ["127.0.0.1"]))
-        answer = stand.denied("foreign", "certificate_invalid", headers=QUESTION)
+        answer = stand.denied("foreign", "certificate_invalid", headers=FORGED + QUESTION)
         wait_for("the record", lambda: answer.json["id"] in stand.log.read_text(), 5)
         equal({json.loads(line)["src"] for line in stand.log.read_text().splitlines()}, {"127.0.0.1"})
 
