@@ -9,7 +9,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 os.environ.setdefault("HAPROXY", "none")
 
 from setting import FOLDER, Tests, equal, free_port, main  # noqa: E402
-from connections import Refused, Stand, common, without_an_agent  # noqa: E402
+from broker import Refused, Session  # noqa: E402
+from connections import MQTT, Stand, common, without_an_agent  # noqa: E402
 import envoy  # noqa: E402
 
 tests = Tests()
@@ -28,6 +29,16 @@ def the_client_learns_why():
     except Refused as why:
         said = str(why).lower()
     assert "access denied" in said, said
+
+
+@tests
+def sessions_are_not_resumed():
+    for tls in ("1.2", "1.3"):
+        with stand.session("alice", tls=tls) as first:
+            first.connect()
+            with Session(stand.front.port, MQTT, resume=first) as second:
+                second.connect()
+                equal(second.resumed, False, tls)
 
 
 @tests
