@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the agent and HAProxy have in common when a test runs them: free ports, starting, waiting, ending by their process id."""
+import atexit
 import pathlib
 import signal
 import socket
@@ -50,6 +51,8 @@ class Process:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env,
                                             start_new_session=True)
+        # Where the test itself ends early.
+        atexit.register(self.process.kill)
         try:
             wait_for(what, lambda: not self.running() or ready(), seconds)
         except TimeoutError:
