@@ -2,15 +2,20 @@
 #include "lib/config_dir.h"
 
 #include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cmocka.h>
+
 #include "base/buf.h"
 #include "base/mem.h"
 #include "config_load.h"
+#include "lib/certs.h"
 
 struct config_dir {
 	char path[256];
@@ -33,6 +38,16 @@ struct config_dir *config_dir_new(void)
 
 	snprintf(dir->path, sizeof(dir->path), "%s/mtlsguard-XXXXXX", base ? base : "/tmp");
 	must(mkdtemp(dir->path) != NULL, dir->path);
+	return dir;
+}
+
+struct config_dir *config_dir_with_ca(void)
+{
+	struct config_dir *dir = config_dir_new();
+	struct certs *ca = certs_ca("/CN=Test CA", NULL);
+
+	config_dir_put(dir, "ca.pem", ca->pem);
+	certs_free(ca);
 	return dir;
 }
 
@@ -132,4 +147,21 @@ struct config *config_dir_load(struct config_dir *dir, const char *text)
 const char *config_dir_faults(const struct config_dir *dir)
 {
 	return dir->faults ? dir->faults : "";
+}
+
+void config_dir_says(struct config_dir *dir, const char *text, const char *wanted)
+{
+	struct config *config = config_dir_load(dir, text);
+
+	assert_string_equal(config_dir_faults(dir), wanted);
+	config_free(config);
+}
+
+struct config *config_dir_take(struct config_dir *dir, const char *text)
+{
+	struct config *config = config_dir_load(dir, text);
+
+	if (!config)
+		fail_msg("%s", config_dir_faults(dir));
+	return config;
 }

@@ -19,6 +19,7 @@
 struct config_dir;
 
 struct config_dir *config_dir_new(void);
+struct config_dir *config_dir_with_ca(void); /* "ca.pem" is there, a CA of its own */
 void config_dir_free(struct config_dir *dir); /* removes it */
 
 /* The folder's path, and that of a file in it (valid until the next call). */
@@ -33,6 +34,10 @@ struct config *config_dir_load(struct config_dir *dir, const char *text);
 
 /* What the last load said, a line each, "main.lua:3: error: words (hint)"; the folder's path is cut out. */
 const char *config_dir_faults(const struct config_dir *dir);
+
+/* Loads text, and fails the test: when other faults than `wanted` are told; when there are errors. */
+void config_dir_says(struct config_dir *dir, const char *text, const char *wanted);
+struct config *config_dir_take(struct config_dir *dir, const char *text);
 
 /* Any list of faults in that form; free() it. */
 char *config_dir_text(const struct config_dir *dir, const struct diag_list *list);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/http_ask.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -137,6 +141,17 @@ char *http_ask_arg(const struct http_ask *ask, enum arg arg)
 	}
 	buf_u8(&text, 0);
 	return (char *)text.ptr;
+}
+
+void http_ask_says(const struct http_ask *ask, enum arg arg, const char *says)
+{
+	char *text = http_ask_arg(ask, arg);
+
+	if (ask->filled != REASON_ALLOWED)
+		fail_msg("refused: %s", ask->why);
+	if (strcmp(text, says))
+		fail_msg("%s is \"%s\", not \"%s\"", arg_name(arg), text, says);
+	free(text);
 }
 
 char *http_ask_words(const struct http_answer *answer)

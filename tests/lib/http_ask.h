@@ -8,6 +8,7 @@
 
 /* Questions as proxies ask them by HTTP, without a socket. */
 #define HTTP_ASK_HEADERS 32
+#define PAIRS(...) ((const struct check_pair[]){ __VA_ARGS__, { NULL, NULL } })
 
 struct http_ask {
 	struct arena arena;
@@ -38,6 +39,9 @@ void http_ask_free(struct http_ask *ask);
 
 /* The text of an argument: "-" not sent, "null", "true", "=text", "#hex" of bytes; free() it. */
 char *http_ask_arg(const struct http_ask *ask, enum arg arg);
+
+/* Fails the test unless the question was taken, and that is the argument's text. */
+void http_ask_says(const struct http_ask *ask, enum arg arg, const char *says);
 
 /* "200\n", then "name: value\n" each, then "\n" and the body; free() it. */
 char *http_ask_words(const struct http_answer *answer);

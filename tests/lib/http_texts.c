@@ -9,6 +9,8 @@
 #include "base/text.h"
 #include "core/digest.h"
 
+struct http_texts *texts;
+
 const char *const http_cert_names[HTTP_DIALECT_COUNT] = {
 	[HTTP_ENVOY] = "x-forwarded-client-cert", [HTTP_NGINX] = "X-SSL-Cert", [HTTP_TRAEFIK] = "X-Forwarded-Tls-Client-Cert",
 	[HTTP_CADDY] = "Client-Cert", [HTTP_HAPROXY] = "client-cert",
@@ -58,13 +60,14 @@ static char *escaped_pem(const struct certs *first, const struct certs *second)
 	return text_of(&b);
 }
 
-struct http_texts *http_texts_new(void)
+int http_texts_set_up(void **state)
 {
 	struct http_texts *t = mem_new(sizeof(*t));
 	char *leaf64, *ca64, *both;
 	uint8_t octets[DIGEST_MAX];
 	size_t len;
 
+	(void)state;
 	t->ca = certs_ca("/CN=CA", NULL);
 	t->leaf = certs_leaf("/CN=alice", t->ca);
 	t->other = certs_leaf("/CN=mallory", NULL);
@@ -89,19 +92,23 @@ struct http_texts *http_texts_new(void)
 	free(leaf64);
 	free(ca64);
 	free(both);
-	return t;
+	texts = t;
+	return 0;
 }
 
-void http_texts_free(struct http_texts *t)
+int http_texts_tear_down(void **state)
 {
-	char *const texts[] = { t->traefik_chain, t->xfcc_chain, t->list_chain, t->leaf_hex, t->ca_hex, t->leaf_pem, t->other_pem, t->hash };
+	struct http_texts *t = texts;
+	char *const all[] = { t->traefik_chain, t->xfcc_chain, t->list_chain, t->leaf_hex, t->ca_hex, t->leaf_pem, t->other_pem, t->hash };
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		free(texts[i]);
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		free(all[i]);
 	for (size_t i = 0; i < HTTP_DIALECT_COUNT; i++)
 		free(t->forms[i]);
 	certs_free(t->ca);
 	certs_free(t->leaf);
 	certs_free(t->other);
 	free(t);
+	return 0;
 }

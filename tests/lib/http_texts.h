@@ -18,8 +18,10 @@ struct http_texts {
 /* The header that a dialect has the certificate in. */
 extern const char *const http_cert_names[HTTP_DIALECT_COUNT];
 
-struct http_texts *http_texts_new(void);
-void http_texts_free(struct http_texts *texts);
+/* Those of a group of tests: cmocka_run_group_tests(tests, http_texts_set_up, http_texts_tear_down). */
+extern struct http_texts *texts;
+int http_texts_set_up(void **state);
+int http_texts_tear_down(void **state);
 
 /* printf to a text of its own; free() it. */
 char *http_format(const char *fmt, ...) PRINTF_LIKE(1, 2);

@@ -9,20 +9,15 @@
 
 #include "base/mem.h"
 #include "core/config_table.h"
-#include "lib/certs.h"
 #include "lib/config_dir.h"
 
 static struct config_dir *dir;
 
 static int set_up(void **state)
 {
-	struct certs *ca = certs_ca("/CN=Test CA", NULL);
-
 	(void)state;
-	dir = config_dir_new();
-	config_dir_put(dir, "ca.pem", ca->pem);
+	dir = config_dir_with_ca();
 	config_dir_put(dir, "w.lua", "return { fetch = function(r) return fetch(r) end }\n");
-	certs_free(ca);
 	return 0;
 }
 
@@ -35,10 +30,7 @@ static int tear_down(void **state)
 
 static void says(const char *source, const char *wanted)
 {
-	struct config *config = config_dir_load(dir, source);
-
-	assert_string_equal(config_dir_faults(dir), wanted);
-	config_free(config);
+	config_dir_says(dir, source, wanted);
 }
 
 #define NO_HOSTS "main.lua:1: warning: there are no hosts: every request is denied (add hosts = { … })\n"
@@ -47,11 +39,7 @@ static void says(const char *source, const char *wanted)
 
 static struct config *load(const char *source)
 {
-	struct config *config = config_dir_load(dir, source);
-
-	if (!config)
-		fail_msg("%s", config_dir_faults(dir));
-	return config;
+	return config_dir_take(dir, source);
 }
 
 static void unknown_keys(void **state)

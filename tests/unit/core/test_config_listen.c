@@ -8,19 +8,14 @@
 #include <cmocka.h>
 
 #include "core/config.h"
-#include "lib/certs.h"
 #include "lib/config_dir.h"
 
 static struct config_dir *dir;
 
 static int set_up(void **state)
 {
-	struct certs *ca = certs_ca("/CN=Test CA", NULL);
-
 	(void)state;
-	dir = config_dir_new();
-	config_dir_put(dir, "ca.pem", ca->pem);
-	certs_free(ca);
+	dir = config_dir_with_ca();
 	return 0;
 }
 
@@ -33,10 +28,7 @@ static int tear_down(void **state)
 
 static void says(const char *source, const char *wanted)
 {
-	struct config *config = config_dir_load(dir, source);
-
-	assert_string_equal(config_dir_faults(dir), wanted);
-	config_free(config);
+	config_dir_says(dir, source, wanted);
 }
 
 #define ONE_HOST \
@@ -44,11 +36,7 @@ static void says(const char *source, const char *wanted)
 
 static struct config *load(const char *source)
 {
-	struct config *config = config_dir_load(dir, source);
-
-	if (!config)
-		fail_msg("%s", config_dir_faults(dir));
-	return config;
+	return config_dir_take(dir, source);
 }
 
 static void listen_faults(void **state)

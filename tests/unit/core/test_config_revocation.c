@@ -7,7 +7,6 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "lib/certs.h"
 #include "lib/config_dir.h"
 
 /* authorities.NAME.revocation, as it is written and as it is understood. */
@@ -15,12 +14,8 @@ static struct config_dir *dir;
 
 static int set_up(void **state)
 {
-	struct certs *ca = certs_ca("/CN=Test CA", NULL);
-
 	(void)state;
-	dir = config_dir_new();
-	config_dir_put(dir, "ca.pem", ca->pem);
-	certs_free(ca);
+	dir = config_dir_with_ca();
 	return 0;
 }
 
@@ -33,10 +28,7 @@ static int tear_down(void **state)
 
 static void says(const char *source, const char *wanted)
 {
-	struct config *config = config_dir_load(dir, source);
-
-	assert_string_equal(config_dir_faults(dir), wanted);
-	config_free(config);
+	config_dir_says(dir, source, wanted);
 }
 
 static void revocation_faults(void **state)
@@ -67,7 +59,7 @@ static void revocation_faults(void **state)
 
 static void revocation_sources(void **state)
 {
-	struct config *config = config_dir_load(dir,
+	struct config *config = config_dir_take(dir,
 		"return { authorities = { a = { certificates = 'ca.pem' }, b = { certificates = 'ca.pem',\n"
 		" revocation = { crl = { 'x/a.crl', '/b.crl', 'HTTPS://pki.example.com/c' }, ocsp = true,\n"
 		" distribution_points = true, chain = true, grace = 90.5, when_unknown = 'allow',\n"
@@ -75,8 +67,6 @@ static void revocation_sources(void **state)
 	const struct revocation_conf *conf;
 
 	(void)state;
-	if (!config)
-		fail_msg("%s", config_dir_faults(dir));
 	conf = &config->authorities[0].revocation;
 	assert_false(conf->crl_count || conf->deny_count || conf->deny_file_count || conf->points || conf->ocsp ||
 		     conf->allow || conf->chain || conf->public_only || conf->grace_ns);

@@ -11,25 +11,9 @@
 #include "lib/http_texts.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define PAIRS(...) ((const struct check_pair[]){ __VA_ARGS__, { NULL, NULL } })
 #define BLOCK(b, ...) block(b, (const char *const[]){ __VA_ARGS__, NULL })
 
 static struct rig *rig;
-static struct http_texts *texts;
-
-static int make_texts(void **state)
-{
-	(void)state;
-	texts = http_texts_new();
-	return 0;
-}
-
-static int free_texts(void **state)
-{
-	(void)state;
-	http_texts_free(texts);
-	return 0;
-}
 
 static void set_up(const char *refusals)
 {
@@ -485,5 +469,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, make_texts, free_texts);
+	return cmocka_run_group_tests(tests, http_texts_set_up, http_texts_tear_down);
 }

@@ -10,23 +10,6 @@
 #include "lib/http_texts.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define PAIRS(...) ((const struct check_pair[]){ __VA_ARGS__, { NULL, NULL } })
-
-static struct http_texts *texts;
-
-static int make_texts(void **state)
-{
-	(void)state;
-	texts = http_texts_new();
-	return 0;
-}
-
-static int free_texts(void **state)
-{
-	(void)state;
-	http_texts_free(texts);
-	return 0;
-}
 
 /* Every header that a dialect reads, but for x-forwarded-for, which may come in lines. */
 static const char *const read_names[HTTP_DIALECT_COUNT][9] = {
@@ -45,17 +28,6 @@ static void assert_refused(struct http_ask *ask, const char *name, const char *w
 	if (strncasecmp(ask->why, name, strlen(name)) || !strstr(ask->why, what))
 		fail_msg("%s … %s: \"%s\"", name, what, ask->why);
 	http_ask_free(ask);
-}
-
-static void assert_arg(const struct http_ask *ask, enum arg arg, const char *says)
-{
-	char *text = http_ask_arg(ask, arg);
-
-	if (ask->filled != REASON_ALLOWED)
-		fail_msg("refused: %s", ask->why);
-	if (strcmp(text, says))
-		fail_msg("%s is \"%s\", not \"%s\"", arg_name(arg), text, says);
-	free(text);
 }
 
 static void other_paths_are_refused(void **state)
@@ -130,7 +102,7 @@ static void other_dialects_certificates_are_refused(void **state)
 				       http_cert_names[foreign], "is another dialect's certificate header");
 			/* Alone it is only one of the client's headers, and no certificate. */
 			ask = http_ask_new(d, PAIRS({ http_cert_names[d], NULL }, { http_cert_names[foreign], texts->forms[foreign] }));
-			assert_arg(ask, ARG_CERT, "null");
+			http_ask_says(ask, ARG_CERT, "null");
 			http_ask_free(ask);
 		}
 	assert_refused(http_ask_new(HTTP_NGINX, PAIRS({ "X-SSL-Cert", texts->forms[HTTP_NGINX] }, { "Client-Cert-Chain", texts->list_chain })),
@@ -156,7 +128,7 @@ static void what_is_needed_must_be_sent(void **state)
 		assert_refused(http_ask_new(cases[i].dialect, PAIRS({ cases[i].name, NULL })), cases[i].name, "was not sent");
 	/* An empty one was sent, and is for the stages to judge. */
 	empty = http_ask_new(HTTP_NGINX, PAIRS({ "X-Original-URI", "" }));
-	assert_arg(empty, ARG_PATH, "=");
+	http_ask_says(empty, ARG_PATH, "=");
 	http_ask_free(empty);
 }
 
@@ -306,5 +278,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, make_texts, free_texts);
+	return cmocka_run_group_tests(tests, http_texts_set_up, http_texts_tear_down);
 }

@@ -12,41 +12,13 @@
 #include "lib/http_texts.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define PAIRS(...) ((const struct check_pair[]){ __VA_ARGS__, { NULL, NULL } })
-
-static struct http_texts *texts;
-
-static int make_texts(void **state)
-{
-	(void)state;
-	texts = http_texts_new();
-	return 0;
-}
-
-static int free_texts(void **state)
-{
-	(void)state;
-	http_texts_free(texts);
-	return 0;
-}
-
-static void assert_arg(const struct http_ask *ask, enum arg arg, const char *says)
-{
-	char *text = http_ask_arg(ask, arg);
-
-	if (ask->filled != REASON_ALLOWED)
-		fail_msg("refused: %s", ask->why);
-	if (strcmp(text, says))
-		fail_msg("%s is \"%s\", not \"%s\"", arg_name(arg), text, says);
-	free(text);
-}
 
 /* A binary argument: the octets that hex gives, or a start and an end of them. */
 static void assert_octets(const struct http_ask *ask, enum arg arg, const char *first, const char *second)
 {
 	char *says = http_format("#%s%s", first, second);
 
-	assert_arg(ask, arg, says);
+	http_ask_says(ask, arg, says);
 	free(says);
 }
 
@@ -59,13 +31,13 @@ static void none_presented_is_said(void **state)
 	for (enum http_dialect d = 0; d < HTTP_DIALECT_COUNT; d++)
 		for (size_t i = 0; i < COUNT(values); i++) {
 			ask = http_ask_new(d, PAIRS({ http_cert_names[d], values[i] }));
-			assert_arg(ask, ARG_CERT, "null");
-			assert_arg(ask, ARG_CHAIN, "-");
+			http_ask_says(ask, ARG_CERT, "null");
+			http_ask_says(ask, ARG_CHAIN, "-");
 			http_ask_free(ask);
 		}
 	/* What Caddy before 2.7 leaves where it has nothing to put in. */
 	ask = http_ask_new(HTTP_CADDY, PAIRS({ "Client-Cert", ":{http.request.tls.client.certificate_der_base64}:" }));
-	assert_arg(ask, ARG_CERT, "null");
+	http_ask_says(ask, ARG_CERT, "null");
 	http_ask_free(ask);
 }
 
@@ -77,7 +49,7 @@ static void certificates_are_read(void **state)
 	for (enum http_dialect d = 0; d < HTTP_DIALECT_COUNT; d++) {
 		ask = http_ask_new(d, PAIRS({ http_cert_names[d], texts->forms[d] }));
 		assert_octets(ask, ARG_CERT, texts->leaf_hex, "");
-		assert_arg(ask, ARG_CHAIN, d == HTTP_TRAEFIK ? "#" : "-");
+		http_ask_says(ask, ARG_CHAIN, d == HTTP_TRAEFIK ? "#" : "-");
 		http_ask_free(ask);
 	}
 	ask = http_ask_new(HTTP_ENVOY, PAIRS({ "X-Forwarded-Client-Cert", texts->xfcc_chain }));
@@ -93,7 +65,7 @@ static void certificates_are_read(void **state)
 	assert_octets(ask, ARG_CHAIN, texts->ca_hex, texts->ca_hex);
 	http_ask_free(ask);
 	ask = http_ask_new(HTTP_HAPROXY, PAIRS({ "client-cert", texts->forms[HTTP_HAPROXY] }, { "client-cert-chain", "" }));
-	assert_arg(ask, ARG_CHAIN, "-");
+	http_ask_says(ask, ARG_CHAIN, "-");
 	http_ask_free(ask);
 }
 
@@ -143,18 +115,18 @@ static void arguments_are_named(void **state)
 	for (enum http_dialect d = 0; d < HTTP_DIALECT_COUNT; d++) {
 		struct http_ask *ask = http_ask_new(d, NULL);
 
-		assert_arg(ask, ARG_METHOD, "=GET");
-		assert_arg(ask, ARG_HOST, "=api.example.com");
-		assert_arg(ask, ARG_PATH, "=/a");
-		assert_arg(ask, ARG_QUERY, "=b");
-		assert_arg(ask, ARG_SRC, "#c0000201");
-		assert_arg(ask, ARG_SRC_PORT, "-");
-		assert_arg(ask, ARG_SNI, d == HTTP_ENVOY || d == HTTP_NGINX ? "=api.example.com" : "-");
-		assert_arg(ask, ARG_SCHEME, d == HTTP_NGINX || d == HTTP_HAPROXY ? "-" : "=https");
-		assert_arg(ask, ARG_VERSION, "-");
-		assert_arg(ask, ARG_TLS_VERSION, "-");
-		assert_arg(ask, ARG_USED, "-");
-		assert_arg(ask, ARG_ID, "-");
+		http_ask_says(ask, ARG_METHOD, "=GET");
+		http_ask_says(ask, ARG_HOST, "=api.example.com");
+		http_ask_says(ask, ARG_PATH, "=/a");
+		http_ask_says(ask, ARG_QUERY, "=b");
+		http_ask_says(ask, ARG_SRC, "#c0000201");
+		http_ask_says(ask, ARG_SRC_PORT, "-");
+		http_ask_says(ask, ARG_SNI, d == HTTP_ENVOY || d == HTTP_NGINX ? "=api.example.com" : "-");
+		http_ask_says(ask, ARG_SCHEME, d == HTTP_NGINX || d == HTTP_HAPROXY ? "-" : "=https");
+		http_ask_says(ask, ARG_VERSION, "-");
+		http_ask_says(ask, ARG_TLS_VERSION, "-");
+		http_ask_says(ask, ARG_USED, "-");
+		http_ask_says(ask, ARG_ID, "-");
 		http_ask_free(ask);
 	}
 }
@@ -179,9 +151,9 @@ static void targets_are_not_touched(void **state)
 		};
 
 		for (size_t k = 0; k < COUNT(asks); k++) {
-			assert_arg(asks[k], ARG_PATH, cases[i].path);
-			assert_arg(asks[k], ARG_QUERY, cases[i].query);
-			assert_arg(asks[k], ARG_METHOD, "=PURGE");
+			http_ask_says(asks[k], ARG_PATH, cases[i].path);
+			http_ask_says(asks[k], ARG_QUERY, cases[i].query);
+			http_ask_says(asks[k], ARG_METHOD, "=PURGE");
 			http_ask_free(asks[k]);
 		}
 		free(target);
@@ -193,20 +165,20 @@ static void the_last_hop_is_the_client(void **state)
 	struct http_ask *ask = http_ask_new(HTTP_ENVOY, PAIRS({ "x-forwarded-for", "6.6.6.6, 7.7.7.7 ,2001:db8::1" }));
 
 	(void)state;
-	assert_arg(ask, ARG_SRC, "#20010db8000000000000000000000001");
+	http_ask_says(ask, ARG_SRC, "#20010db8000000000000000000000001");
 	http_ask_free(ask);
 	/* HAProxy's "option forwardfor" adds a line behind the client's own. */
 	ask = http_ask_new(HTTP_HAPROXY, PAIRS({ "x-forwarded-for", "rubbish" }, { "+x-forwarded-for", "192.0.2.9" }));
-	assert_arg(ask, ARG_SRC, "#c0000209");
+	http_ask_says(ask, ARG_SRC, "#c0000209");
 	http_ask_free(ask);
 	ask = http_ask_new(HTTP_TRAEFIK, PAIRS({ "x-forwarded-for", "6.6.6.6, fe80::1%eth0" }));
-	assert_arg(ask, ARG_SRC, "#fe800000000000000000000000000001");
+	http_ask_says(ask, ARG_SRC, "#fe800000000000000000000000000001");
 	http_ask_free(ask);
 	ask = http_ask_new(HTTP_TRAEFIK, PAIRS({ "x-forwarded-for", NULL }));
-	assert_arg(ask, ARG_SRC, "-");
+	http_ask_says(ask, ARG_SRC, "-");
 	http_ask_free(ask);
 	ask = http_ask_new(HTTP_NGINX, PAIRS({ "x-real-ip", "unix:" }));
-	assert_arg(ask, ARG_SRC, "null");
+	http_ask_says(ask, ARG_SRC, "null");
 	http_ask_free(ask);
 }
 
@@ -218,18 +190,18 @@ static void names_of_connections_and_schemes_are_read(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(none); i++) {
 		ask = http_ask_new(HTTP_ENVOY, PAIRS({ "x-ssl-sni", none[i] }));
-		assert_arg(ask, ARG_SNI, "null");
+		http_ask_says(ask, ARG_SNI, "null");
 		http_ask_free(ask);
 	}
 	ask = http_ask_new(HTTP_TRAEFIK, PAIRS({ "x-forwarded-proto", "wss" }));
-	assert_arg(ask, ARG_SCHEME, "=https");
+	http_ask_says(ask, ARG_SCHEME, "=https");
 	http_ask_free(ask);
 	ask = http_ask_new(HTTP_TRAEFIK, PAIRS({ "x-forwarded-proto", "ws" }));
-	assert_arg(ask, ARG_SCHEME, "=http");
+	http_ask_says(ask, ARG_SCHEME, "=http");
 	http_ask_free(ask);
 	/* Where nobody writes it unasked, it is the client's word. */
 	ask = http_ask_new(HTTP_NGINX, PAIRS({ "x-forwarded-proto", "gopher" }));
-	assert_arg(ask, ARG_SCHEME, "-");
+	http_ask_says(ask, ARG_SCHEME, "-");
 	http_ask_free(ask);
 }
 
@@ -260,7 +232,7 @@ static void workers_see_the_clients_headers(void **state)
 		char *rows = rows_of(ask);
 
 		assert_string_equal(rows, says[d]);
-		assert_arg(ask, ARG_ID, "=r");
+		http_ask_says(ask, ARG_ID, "=r");
 		free(rows);
 		http_ask_free(ask);
 	}
@@ -294,7 +266,7 @@ static void grpc_and_http_say_the_same(void **state)
 	for (size_t i = 0; i < COUNT(same); i++) {
 		char *text = http_ask_arg(&grpc, same[i]);
 
-		assert_arg(ask, same[i], text);
+		http_ask_says(ask, same[i], text);
 		free(text);
 	}
 	http_ask_free(ask);
@@ -330,5 +302,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, make_texts, free_texts);
+	return cmocka_run_group_tests(tests, http_texts_set_up, http_texts_tear_down);
 }
