@@ -36,7 +36,7 @@ class Answer:
 
     def origin(self, name):
         """A header as the origin saw it; None when it did not come."""
-        return self.json.get("headers", {}).get(name)
+        return next((value for key, value in self.json.get("headers", []) if key.lower() == name), None)
 
 
 def ask(target, tls, host, path="/", headers=None, session=None, sni=None):
