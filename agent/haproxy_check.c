@@ -77,7 +77,6 @@ static bool read_file(const char *path, struct buf *out)
 	return fine;
 }
 
-
 /* A file that the configuration at `front` names: as named, else the one of that name beside it. */
 static bool read_named(void *arg, const char *front, const char *name, struct buf *path, struct buf *text)
 {
@@ -102,13 +101,27 @@ static void add_rules(struct haproxy_check *check, const struct haproxy_section 
 		check->rules[check->rule_count++] = &check->front->lines[section->first + i];
 }
 
-/* The section's lines in the order in which HAProxy runs them: those of the defaults that it names come first. */
-static void collect_rules(struct haproxy_check *check)
+/* Those that it names, else the last ones that stand above it. */
+static const struct haproxy_section *defaults_of(const struct haproxy_check *check)
 {
-	const struct haproxy_section *defaults = NULL;
+	const struct haproxy_section *found = NULL;
 
 	if (check->section->from[0])
-		defaults = haproxy_cfg_section(check->front, "defaults", check->section->from);
+		return haproxy_cfg_section(check->front, "defaults", check->section->from);
+	for (size_t i = 0; i < check->front->section_count; i++) {
+		const struct haproxy_section *section = &check->front->sections[i];
+
+		if (strcmp(section->kind, "defaults") == 0 && section->number < check->section->number)
+			found = section;
+	}
+	return found;
+}
+
+/* The section's lines in the order in which HAProxy runs them: those of its defaults come first. */
+static void collect_rules(struct haproxy_check *check)
+{
+	const struct haproxy_section *defaults = defaults_of(check);
+
 	check->rule_count = 0;
 	check->rules = mem_array(check->section->count + (defaults ? defaults->count : 0) + 1,
 				 sizeof(const struct haproxy_line *));

@@ -66,8 +66,10 @@ void haproxy_check_transport(struct haproxy_check *check); /* bind lines, global
 /* True when the section takes HTTP requests: by its own "mode", else by that of its defaults. */
 bool haproxy_takes_requests(const struct haproxy_check *check);
 
-/* True when the rule's condition holds whenever there is no allow; a rule without one always does. */
-bool haproxy_holds_unless_allowed(const struct haproxy_check *check, const struct haproxy_line *line);
+/* The first rule behind the question that refuses whatever is no allow, NULL when there is none;
+ * refuses(line): its action is one that does. */
+const struct haproxy_line *haproxy_find_refusal(const struct haproxy_check *check,
+						bool (*refuses)(const struct haproxy_line *line));
 bool haproxy_is_conditional(const struct haproxy_line *line);
 
 /* A rule that sets the variable of the verdict, which is the agent's to set. */

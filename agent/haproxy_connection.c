@@ -22,44 +22,27 @@ static bool is_content_rule(const struct haproxy_line *line, const char *action)
 	       strcmp(line->words[2], action) == 0;
 }
 
-/* The last "mode" of a section, NULL when it has none. */
-static const char *mode_of(const struct haproxy_cfg *cfg, const struct haproxy_section *section)
+static bool turns_away(const struct haproxy_line *line)
 {
-	const char *mode = NULL;
-
-	for (size_t i = 0; i < section->count; i++) {
-		const struct haproxy_line *line = &cfg->lines[section->first + i];
-
-		if (haproxy_line_is(line, "mode", NULL) && line->count > 1)
-			mode = line->words[1];
-	}
-	return mode;
+	return is_content_rule(line, "reject") || is_content_rule(line, "silent-drop");
 }
 
-/* Those that it names, else the last ones that stand above it. */
-static const struct haproxy_section *defaults_of(const struct haproxy_check *check)
+/* The last line of those words, which is the one that counts; NULL: none. */
+static const struct haproxy_line *last_line(const struct haproxy_check *check, const char *first, const char *second)
 {
-	const struct haproxy_section *found = NULL;
+	const struct haproxy_line *found = NULL;
 
-	if (check->section->from[0])
-		return haproxy_cfg_section(check->front, "defaults", check->section->from);
-	for (size_t i = 0; i < check->front->section_count; i++) {
-		const struct haproxy_section *section = &check->front->sections[i];
-
-		if (strcmp(section->kind, "defaults") == 0 && section->number < check->section->number)
-			found = section;
-	}
+	for (size_t i = 0; i < check->rule_count; i++)
+		if (haproxy_line_is(check->rules[i], first, second))
+			found = check->rules[i];
 	return found;
 }
 
 bool haproxy_takes_requests(const struct haproxy_check *check)
 {
-	const char *mode = mode_of(check->front, check->section);
-	const struct haproxy_section *defaults = mode ? NULL : defaults_of(check);
+	const struct haproxy_line *mode = last_line(check, "mode", NULL);
 
-	if (defaults)
-		mode = mode_of(check->front, defaults);
-	return mode && strcmp(mode, "http") == 0;
+	return mode && mode->count > 1 && strcmp(mode->words[1], "http") == 0;
 }
 
 /* Only these two come when the handshake is over and nothing has gone to a server yet. */
@@ -76,14 +59,9 @@ static void check_event(struct haproxy_check *check)
 /* HAProxy waits for the answer to a group as long as it may inspect; without that it sends no question. */
 static void check_delay(struct haproxy_check *check)
 {
-	const struct haproxy_line *delay = NULL;
-	int64_t ns = 0;
+	const struct haproxy_line *delay = last_line(check, "tcp-request", "inspect-delay");
+	int64_t ns = delay && delay->count > 2 ? haproxy_time(delay->words[2]) : 0;
 
-	for (size_t i = 0; i < check->rule_count; i++)
-		if (haproxy_line_is(check->rules[i], "tcp-request", "inspect-delay"))
-			delay = check->rules[i];
-	if (delay && delay->count > 2)
-		ns = haproxy_time(delay->words[2]);
 	if (ns <= 0)
 		haproxy_fault(check, DIAG_ERROR, file_of(check), delay ? delay->number : check->asks->number,
 			      file_of(check), check->filter->number, "tcp-request inspect-delay 2s",
@@ -93,22 +71,6 @@ static void check_delay(struct haproxy_check *check)
 			      check->agent->number, "shipped: tcp-request inspect-delay 2s, timeout processing 1s",
 			      "HAProxy waits %" PRId64 " ms for an answer here, less than \"timeout processing\"",
 			      ns / NS_PER_MS);
-}
-
-/* The first rule that turns everything but an allow away, NULL when there is none. */
-static const struct haproxy_line *find_reject(const struct haproxy_check *check)
-{
-	bool asked = check->asks == check->filter;
-
-	for (size_t i = 0; i < check->rule_count; i++) {
-		const struct haproxy_line *line = check->rules[i];
-
-		asked |= line == check->asks;
-		if (asked && (is_content_rule(line, "reject") || is_content_rule(line, "silent-drop")) &&
-		    haproxy_holds_unless_allowed(check, line))
-			return line;
-	}
-	return NULL;
 }
 
 static bool ends_rules(const struct haproxy_line *line)
@@ -123,7 +85,7 @@ static bool ends_rules(const struct haproxy_line *line)
 
 static void check_reject(struct haproxy_check *check)
 {
-	const struct haproxy_line *reject = find_reject(check);
+	const struct haproxy_line *reject = haproxy_find_refusal(check, turns_away);
 
 	if (!reject)
 		haproxy_fault(check, DIAG_ERROR, file_of(check), check->asks->number, file_of(check),
@@ -175,7 +137,7 @@ static void check_names(struct haproxy_check *check)
 	for (size_t i = 0; i < check->rule_count; i++) {
 		const struct haproxy_line *line = check->rules[i];
 
-		if ((is_content_rule(line, "reject") || is_content_rule(line, "silent-drop")) && looks_at_name(check, line))
+		if (turns_away(line) && looks_at_name(check, line))
 			return;
 		if (!any && (haproxy_line_is(line, "default_backend", NULL) || haproxy_line_is(line, "server", NULL) ||
 			     (haproxy_line_is(line, "use_backend", NULL) && !looks_at_name(check, line))))

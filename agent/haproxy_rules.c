@@ -109,7 +109,8 @@ static void take_term(const struct haproxy_check *check, const struct haproxy_li
 		++*at;
 }
 
-bool haproxy_holds_unless_allowed(const struct haproxy_check *check, const struct haproxy_line *line)
+/* True when the rule's condition holds for every question without an allow. */
+static bool holds_unless_allowed(const struct haproxy_check *check, const struct haproxy_line *line)
 {
 	size_t at = condition_at(line);
 	bool unless, every = true, some = false, pure = true, has_allow = false;
@@ -146,8 +147,8 @@ static bool turns_away(const struct haproxy_line *line)
 	return false;
 }
 
-/* The first rule that turns everything but an allow away, NULL when there is none. */
-static const struct haproxy_line *find_deny(const struct haproxy_check *check)
+const struct haproxy_line *haproxy_find_refusal(const struct haproxy_check *check,
+						bool (*refuses)(const struct haproxy_line *line))
 {
 	bool asked = check->asks == check->filter;
 
@@ -155,7 +156,7 @@ static const struct haproxy_line *find_deny(const struct haproxy_check *check)
 		const struct haproxy_line *line = check->rules[i];
 
 		asked |= line == check->asks;
-		if (asked && turns_away(line) && haproxy_holds_unless_allowed(check, line))
+		if (asked && refuses(line) && holds_unless_allowed(check, line))
 			return line;
 	}
 	return NULL;
@@ -193,7 +194,7 @@ static void check_own_verdict(struct haproxy_check *check)
 
 static void check_deny(struct haproxy_check *check)
 {
-	const struct haproxy_line *deny = find_deny(check);
+	const struct haproxy_line *deny = haproxy_find_refusal(check, turns_away);
 
 	if (!deny)
 		haproxy_fault(check, DIAG_ERROR, file_of(check), check->asks->number, file_of(check),

@@ -474,11 +474,11 @@ static void the_mode_is_found_in_the_defaults_that_count(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
-		struct edit edit = EDIT(TCP, "frontend mqtt\n", fine[i]);
-
-		run(TCP, &edit, &usual, &diag);
+		run(TCP, &EDIT(TCP, "frontend mqtt\n", fine[i]), &usual, &diag);
 		assert_clean(&diag, fine[i]);
 	}
+	run(TCP, &EDIT(TCP, "\nbackend broker\n", "\ndefaults\n    mode http\nbackend broker\n"), &usual, &diag);
+	assert_clean(&diag, "defaults below the front");
 	assert_fault(TCP, EDIT(TCP, "frontend mqtt\n", "defaults h\n    mode http\ndefaults\nfrontend mqtt from h\n"), &usual,
 		     DIAG_ERROR, "takes requests");
 }
@@ -505,27 +505,27 @@ static void connections_under_any_name(void **state)
 		"    acl ours ssl_fc_sni -i mqtt.example.com\n    tcp-request content reject if !ours\n",
 		"    tcp-request content silent-drop unless { ssl_fc_sni,lower -m end .example.com }\n",
 	};
-	struct edit own = EDIT(TCP, "    default_backend broker\n", "    use_backend broker if { ssl_fc_sni -i mqtt.example.com }\n");
-	struct edit any = EDIT(TCP, "    default_backend broker\n", "    use_backend broker\n");
+	struct edit any[] = { EDIT(TCP, "    default_backend broker\n", "    use_backend broker\n"),
+			      { TCP, "    default_backend broker\n", "", &EDIT(TCP, "frontend mqtt\n", "defaults\n    default_backend broker\nfrontend mqtt\n") } };
 	struct edit edit = EDIT(TCP, names, "");
 	struct haproxy_need single = usual;
 	struct diag_list diag = { 0 };
 
 	(void)state;
 	assert_fault(TCP, edit, &usual, DIAG_WARNING, "any of the configuration's 2 hosts");
-	edit.also = &any;
-	assert_fault(TCP, edit, &usual, DIAG_WARNING, "any of the configuration's 2 hosts");
-	edit.also = &own;
+	for (size_t i = 0; i < 2; i++) {
+		edit.also = &any[i];
+		assert_fault(TCP, edit, &usual, DIAG_WARNING, "any of the configuration's 2 hosts");
+	}
+	edit.also = &EDIT(TCP, "    default_backend broker\n", "    use_backend broker if { ssl_fc_sni -i mqtt.example.com }\n");
 	run(TCP, &edit, &usual, &diag);
 	assert_clean(&diag, "a backend by its name");
 	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
-		edit = EDIT(TCP, names, fine[i]);
-		run(TCP, &edit, &usual, &diag);
+		run(TCP, &EDIT(TCP, names, fine[i]), &usual, &diag);
 		assert_clean(&diag, fine[i]);
 	}
 	single.host_count = 1;
-	edit = EDIT(TCP, names, "");
-	run(TCP, &edit, &single, &diag);
+	run(TCP, &EDIT(TCP, names, ""), &single, &diag);
 	assert_clean(&diag, "a single host");
 }
 
