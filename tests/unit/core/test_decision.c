@@ -65,9 +65,15 @@ static void a_connection(void **state)
 {
 	const struct named args[] = { NONE("cert"), TEXT("sni", "API.example.com"), TEXT("host", "other.example.com"),
 				      NAMED_END };
+	const struct named bad[] = { NONE("cert"), TEXT("sni", "a..b"), TEXT("host", "other.example.com"), NAMED_END };
 	json_t *json;
 
 	(void)state;
+	buf_reset(&rig->records);
+	rig_done(rig_connect(rig, bad));
+	json = json_loadb((const char *)rig->records.ptr, rig->records.len, JSON_REJECT_DUPLICATES, NULL);
+	assert_string_equal(text(json, "host"), "a..b");
+	json_decref(json);
 	buf_reset(&rig->records);
 	rig_done(rig_connect(rig, args));
 	json = json_loadb((const char *)rig->records.ptr, rig->records.len, JSON_REJECT_DUPLICATES, NULL);

@@ -361,7 +361,7 @@ static void response_headers_change_no_request(void **state)
 	(void)state;
 	rig->result = (struct policy_result){
 		.outcome = POLICY_PASSED,
-		.req_set = BLOCK(&set, "x-name", "a"),
+		.req_set = BLOCK(&set, "x-name", "a", "X-Mtls-Id", "forged"),
 		.res_set = BLOCK(&res_set, "X-Name", "forged", "x-client-name", "forged", "cf-cert-verified", "forged", "x-mtls-id", "forged", "client-cert", "forged",
 				 "x-envoy-auth-headers-to-remove", "forged", "content-length", "5", "x-role", "forged", "x-fine", "1"),
 	};

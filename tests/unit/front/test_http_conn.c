@@ -108,6 +108,7 @@ static void heads_have_no_body(void **state)
 	EXPECT("HEAD /auth/envoy/ HTTP/1.1\r\nHost: v.example.com\r\n\r\n", "HTTP/1.1 403 ", "certificate_required");
 	assert_null(strstr(got(), "\"type\""));
 	EXPECT(API, "HTTP/1.1 200 ", "allowed");
+	EXPECT("CONNECT /auth/envoy/ HTTP/1.1\r\nHost: api.example.com\r\n\r\n", "HTTP/1.1 200 ", "\r\nconnection: close\r\n");
 }
 
 static void older_proxies_are_served(void **state)
