@@ -12,10 +12,7 @@ VERSION   := 0.1.0
 PACKAGES  := libev libssl libcrypto jansson libmicrohttpd libcurl libxxhash libsystemd libnghttp2 lua5.4
 # Asked only when something is built: `make deps` has to run where pkg-config is not there yet.
 PKG_CFLAGS = $(shell pkg-config --cflags $(filter-out libev,$(PACKAGES)) 2>/dev/null)
-PKG_LIBS   = $(subst -llua5.4,$(LUA_LIBS),$(shell pkg-config --libs $(filter-out libev,$(PACKAGES)) 2>/dev/null)) -lev \
-	-lmsgpackc
-# With LUA_LIBS='-l:liblua5.4.a -lm' workers take a tenth less time, and upgrades of liblua5.4 need a new build.
-LUA_LIBS   ?= -llua5.4
+PKG_LIBS   = $(shell pkg-config --libs $(filter-out libev,$(PACKAGES)) 2>/dev/null) -lev -lmsgpackc
 
 comma    := ,
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes \
