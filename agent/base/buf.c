@@ -10,7 +10,6 @@
 #include "base/text.h"
 
 #define FIRST_ROOM 256
-#define VARINT_MAX 10
 
 void buf_fini(struct buf *b)
 {
@@ -109,39 +108,30 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	b->len += (size_t)n;
 }
 
-static size_t varint_write(uint8_t *p, uint64_t v)
+uint8_t *varint_write(uint8_t *to, uint64_t v)
 {
-	size_t n = 0;
-
-	if (v < 240) {
-		p[n++] = (uint8_t)v;
-		return n;
+	if (v >= 240) {
+		*to++ = (uint8_t)(v | 0xf0);
+		v = (v - 240) >> 4;
+		for (; v >= 128; v = (v - 128) >> 7)
+			*to++ = (uint8_t)(v | 0x80);
 	}
-	p[n++] = (uint8_t)(v | 0xf0);
-	v = (v - 240) >> 4;
-	while (v >= 128) {
-		p[n++] = (uint8_t)(v | 0x80);
-		v = (v - 128) >> 7;
-	}
-	p[n++] = (uint8_t)v;
-	return n;
+	*to++ = (uint8_t)v;
+	return to;
 }
 
 size_t varint_size(uint64_t v)
 {
-	uint8_t scratch[VARINT_MAX];
+	uint8_t scratch[VARINT_ROOM];
 
-	return varint_write(scratch, v);
+	return (size_t)(varint_write(scratch, v) - scratch);
 }
 
 void buf_varint_long(struct buf *b, uint64_t v)
 {
-	uint8_t scratch[VARINT_MAX];
+	uint8_t scratch[VARINT_ROOM];
 
-	if (b->ptr && !b->err && b->room - b->len >= VARINT_MAX)
-		b->len += varint_write(b->ptr + b->len, v);
-	else
-		buf_put(b, slice_of(scratch, varint_write(scratch, v)));
+	buf_put(b, slice_of(scratch, (size_t)(varint_write(scratch, v) - scratch)));
 }
 
 void buf_patch_u32(struct buf *b, size_t at, uint32_t v)

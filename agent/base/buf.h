@@ -125,7 +125,9 @@ void buf_patch_u32(struct buf *b, size_t at, uint32_t v);
 /* s as a JSON string with its quotes; bytes that are no UTF-8 become U+FFFD. */
 void buf_json(struct buf *b, struct slice s);
 
-/* Bytes that buf_varint would write: 1 to 10. */
+/* What buf_varint writes, where room was made for it, and its size (1 to 10 bytes). Returns what follows. */
+#define VARINT_ROOM 10
+uint8_t *varint_write(uint8_t *to, uint64_t v);
 size_t varint_size(uint64_t v);
 
 #endif

@@ -36,11 +36,9 @@ static inline void put_u8(struct pen *pen, uint8_t v)
 
 static void put_varint_long(struct pen *pen, uint64_t v)
 {
-	uint8_t room[10];
-	struct buf b = buf_fixed(room, sizeof(room));
+	uint8_t room[VARINT_ROOM];
 
-	buf_varint(&b, v);
-	put(pen, buf_slice(&b));
+	put(pen, slice_of(room, (size_t)(varint_write(room, v) - room)));
 }
 
 static inline void put_varint(struct pen *pen, uint64_t v)

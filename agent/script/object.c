@@ -38,21 +38,13 @@ static size_t varstr_size(struct slice s)
 	return (s.len < 240 ? 1 : varint_size(s.len)) + s.len;
 }
 
-static __attribute__((noinline)) uint8_t *put_long(uint8_t *at, size_t len)
-{
-	struct buf b = buf_fixed(at, varint_size(len));
-
-	buf_varint(&b, len);
-	return at + b.len;
-}
-
 /* SPOP's string: its length, its bytes. There is room for it. */
 static inline uint8_t *put_varstr(uint8_t *at, struct slice s)
 {
 	if (s.len < 240)
 		*at++ = (uint8_t)s.len;
 	else
-		at = put_long(at, s.len);
+		at = varint_write(at, s.len);
 	if (s.len)
 		memcpy(at, s.ptr, s.len);
 	return at + s.len;

@@ -27,6 +27,12 @@ static void test_over_the_cap(void **state)
 	arena_reset(&a);
 	assert_non_null(arena_take(&a, 100));
 	arena_fini(&a);
+	/* Small pieces of a block that has room for more count too. */
+	arena_init(&a, 160);
+	for (unsigned i = 0; i < 10; i++)
+		assert_non_null(arena_take(&a, 1 + i));
+	assert_null(arena_take(&a, 1));
+	arena_fini(&a);
 	arena_init(&a, 0);
 	assert_null(arena_take(&a, 1));
 	arena_fini(&a);

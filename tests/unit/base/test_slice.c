@@ -72,6 +72,7 @@ static void test_compare(void **state)
 	assert_true(slice_eq(SLICE_EMPTY, SLICE_LIT("")));
 	assert_true(slice_eq_nocase(SLICE_LIT("aBc-1"), SLICE_LIT("AbC-1")));
 	assert_false(slice_eq_nocase(SLICE_LIT("abc"), SLICE_LIT("abcd")));
+	assert_false(slice_eq_nocase(SLICE_LIT("x-name-1"), SLICE_LIT("X-Name-2")));
 	/* ASCII only: '@' and '`' differ in the same bit as letters do. */
 	assert_false(slice_eq_nocase(SLICE_LIT("@"), SLICE_LIT("`")));
 	assert_false(slice_eq_nocase(SLICE_LIT("\xc4"), SLICE_LIT("\xe4")));

@@ -31,10 +31,12 @@ static void faults_are_refused(void **state)
 		{ SLICE_INIT("\x0e\x01"), ERR_FORMAT },	      /* types that do not exist */
 		{ SLICE_INIT("\x0f\x01"), ERR_FORMAT },
 		{ SLICE_INIT("\x00\x01"), ERR_FORMAT },	      /* field number 0 */
+		{ SLICE_INIT("\x02\x01x"), ERR_FORMAT },
 		{ SLICE_INIT("\x80\x80\x80\x80\x10\x01"), ERR_FORMAT }, /* field number over 29 bits */
 		{ SLICE_INIT("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), ERR_FORMAT },
 		{ SLICE_INIT("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"), ERR_FORMAT }, /* 65 bits */
 		{ SLICE_INIT("\x08"), ERR_SHORT },
+		{ SLICE_INIT("\x0a"), ERR_SHORT },
 		{ SLICE_INIT("\x08\x80"), ERR_SHORT },
 		{ SLICE_INIT("\x80"), ERR_SHORT },
 		{ SLICE_INIT("\x09\x01\x02\x03\x04\x05\x06\x07"), ERR_SHORT },
