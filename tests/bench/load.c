@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "bench/histogram.h"
+#include "bench/meter.h"
 #include "bench/mix.h"
 #include "bench/peer.h"
 
@@ -57,11 +57,7 @@ struct load {
 	struct conn *conns;
 	int epoll;
 	uint64_t sent, next, pending;
-	int64_t begin, end; /* of what is measured */
-	bool measuring, stopping;
-	int64_t cpu_begin, cpu_end, own_begin, own_end, wall_begin, wall_end;
-	uint64_t answered, wrong, ack_bytes, notify_bytes;
-	struct histogram latency;
+	struct meter meter;
 };
 
 static void save_actions(const struct options *opt, struct slice actions)
@@ -110,13 +106,11 @@ static void conn_stage(struct load *load, struct conn *conn, int64_t since)
 	conn->out_len += item->len;
 	load->sent++;
 	load->pending++;
-	if (load->measuring)
-		load->notify_bytes += item->len;
 }
 
 static bool may_send(const struct load *load)
 {
-	return !load->stopping && (load->opt.count == 0 || load->sent < load->opt.count);
+	return !load->meter.stopping && (load->opt.count == 0 || load->sent < load->opt.count);
 }
 
 static void conn_watch(struct load *load, struct conn *conn, bool output)
@@ -159,13 +153,6 @@ static void conn_fill(struct load *load, struct conn *conn, int64_t now)
 	conn_flush(load, conn);
 }
 
-static void report_wrong(struct load *load, const struct mix_item *item, const char *why)
-{
-	if (load->wrong++ < 5)
-		fprintf(stderr, "load: wrong answer: %s (expected %s%s%s)\n", why, item->verdict,
-			item->reason[0] ? ":" : "", item->reason);
-}
-
 static void on_answer(struct load *load, struct conn *conn, struct slice frame, int64_t now)
 {
 	unsigned at = frame.len >= 9 ? mix_number(frame.ptr + 5) : MIX_NUMBER_COUNT;
@@ -176,7 +163,7 @@ static void on_answer(struct load *load, struct conn *conn, struct slice frame, 
 	const char *why = "";
 	struct slice actions = slice_of(frame.ptr + 9, frame.len - 9);
 	if (!mix_answer_right(slot->item, actions, &why))
-		report_wrong(load, slot->item, why);
+		meter_wrong(&load->meter, slot->item->verdict, slot->item->reason, why);
 	if (load->opt.save_ack) {
 		save_actions(&load->opt, actions);
 		load->opt.save_ack = NULL;
@@ -184,11 +171,7 @@ static void on_answer(struct load *load, struct conn *conn, struct slice frame, 
 	slot->busy = false;
 	conn->idle[conn->idle_count++] = at;
 	load->pending--;
-	if (load->measuring && !load->stopping) {
-		load->answered++;
-		load->ack_bytes += frame.len + 4;
-		histogram_add(&load->latency, now - slot->since);
-	}
+	meter_answer(&load->meter, now - slot->since, slot->item->len, frame.len + 4);
 }
 
 static void conn_parse(struct load *load, struct conn *conn, int64_t now)
@@ -222,24 +205,6 @@ static void on_readable(struct load *load, struct conn *conn)
 	conn_fill(load, conn, now);
 }
 
-/* Begins and ends what is measured as time goes by. */
-static void on_time(struct load *load, int64_t now)
-{
-	if (!load->measuring && now >= load->begin) {
-		load->measuring = true;
-		load->wall_begin = now;
-		load->cpu_begin = peer_cpu_ns(load->opt.pid);
-		load->own_begin = peer_cpu_ns(getpid());
-	}
-	bool counted = load->opt.count > 0 && load->sent >= load->opt.count && load->pending == 0;
-	if (!load->stopping && (now >= load->end || counted)) {
-		load->stopping = true;
-		load->wall_end = now;
-		load->cpu_end = peer_cpu_ns(load->opt.pid);
-		load->own_end = peer_cpu_ns(getpid());
-	}
-}
-
 /* With --rate the loop wakes when the next request is due. */
 static int64_t next_wait(const struct load *load, int64_t now)
 {
@@ -261,7 +226,7 @@ static void run(struct load *load)
 		conn->due = load->opt.rate > 0 ? now + (int64_t)(i * 1e9 / load->opt.rate) : now;
 		conn_fill(load, conn, now);
 	}
-	while (!load->stopping || (load->pending > 0 && now < load->wall_end + GRACE)) {
+	while (!load->meter.stopping || (load->pending > 0 && now < load->meter.wall_end + GRACE)) {
 		int64_t wait = next_wait(load, now);
 		struct timespec limit = { wait / SECOND, wait % SECOND };
 		int n = epoll_pwait2(load->epoll, events, EVENTS, &limit, NULL);
@@ -277,28 +242,9 @@ static void run(struct load *load)
 		now = clock_mono_ns();
 		for (unsigned i = 0; load->opt.rate > 0 && i < load->opt.connections; i++)
 			conn_fill(load, &load->conns[i], now);
-		on_time(load, now);
+		meter_time(&load->meter, now,
+			   load->opt.count > 0 && load->sent >= load->opt.count && load->pending == 0);
 	}
-}
-
-static void print_result(const struct load *load)
-{
-	double seconds = (double)(load->wall_end - load->wall_begin) / 1e9;
-	double answered = load->answered ? (double)load->answered : 1.0;
-	const struct histogram *h = &load->latency;
-	printf("{\"verdicts\": %" PRIu64 ", \"seconds\": %.3f, \"rate\": %.0f, \"wrong\": %" PRIu64
-	       ", \"lost\": %" PRIu64 ", ",
-	       load->answered, seconds, (double)load->answered / seconds, load->wrong,
-	       load->pending);
-	printf("\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f, ",
-	       (double)histogram_at(h, 0.5) / 1e3, (double)histogram_at(h, 0.99) / 1e3,
-	       (double)histogram_at(h, 0.999) / 1e3, (double)h->max / 1e3);
-	printf("\"agent_cpu_us\": %.4f, \"agent_cores\": %.3f, \"load_cpu_us\": %.4f, "
-	       "\"notify_bytes\": %.0f, \"ack_bytes\": %.0f}\n",
-	       (double)(load->cpu_end - load->cpu_begin) / 1e3 / answered,
-	       (double)(load->cpu_end - load->cpu_begin) / 1e9 / seconds,
-	       (double)(load->own_end - load->own_begin) / 1e3 / answered,
-	       (double)load->notify_bytes / answered, (double)load->ack_bytes / answered);
 }
 
 static const struct option long_options[] = {
@@ -361,10 +307,9 @@ int main(int argc, char **argv)
 		die("%s", strerror(errno));
 	for (unsigned i = 0; i < load.opt.connections; i++)
 		conn_init(&load, &load.conns[i], i);
-	load.begin = clock_mono_ns() + (load.opt.count ? 0 : (int64_t)(load.opt.warmup * 1e9));
-	load.end = load.begin + (int64_t)(load.opt.seconds * 1e9);
-	on_time(&load, clock_mono_ns());
+	meter_init(&load.meter, load.opt.pid, load.opt.count ? 0 : load.opt.warmup, load.opt.seconds);
+	meter_time(&load.meter, clock_mono_ns(), false);
 	run(&load);
-	print_result(&load);
-	return load.wrong || load.pending ? 1 : 0;
+	meter_print(&load.meter, load.pending);
+	return load.meter.wrong || load.pending ? 1 : 0;
 }
