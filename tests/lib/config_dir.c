@@ -80,10 +80,9 @@ const char *config_dir_file(struct config_dir *dir, const char *name)
 void config_dir_put(struct config_dir *dir, const char *name, const char *text)
 {
 	char path[512];
-	const char *slash = strchr(name, '/');
 	FILE *file;
 
-	if (slash) {
+	for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
 		snprintf(path, sizeof(path), "%s/%.*s", dir->path, (int)(slash - name), name);
 		mkdir(path, 0700);
 	}

@@ -26,7 +26,7 @@ void config_dir_free(struct config_dir *dir); /* removes it */
 const char *config_dir_path(const struct config_dir *dir);
 const char *config_dir_file(struct config_dir *dir, const char *name);
 
-/* Writes a file; a "/" in name makes the folder. */
+/* Writes a file; a "/" in name makes a folder. */
 void config_dir_put(struct config_dir *dir, const char *name, const char *text);
 
 /* Writes main.lua and loads it with config_load(). */

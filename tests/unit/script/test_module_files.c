@@ -11,48 +11,31 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "lib/config_dir.h"
 #include "lib/worker_run.h"
 
 /* Modules are read once, with the configuration, and count for its generation. */
 
-static char folder[64];
-
-static void write_file(const char *name, const char *text)
-{
-	char path[256];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
-	assert_int_equal(fclose(file), 0);
-}
+static struct config_dir *folder;
 
 static int make_folder(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof(folder), "/tmp/mtlsguard-test-XXXXXX");
-	assert_non_null(mkdtemp(folder));
+	folder = config_dir_new();
 	return 0;
 }
 
 static int remove_folder(void **state)
 {
-	char command[128];
-
 	(void)state;
-	snprintf(command, sizeof(command), "rm -r %s", folder);
-	return system(command);
+	config_dir_free(folder);
+	return 0;
 }
 
 static void place(struct worker_run *run)
 {
-	char path[256];
-
 	free(run->worker.script);
-	snprintf(path, sizeof(path), "%s/w.lua", folder);
-	run->worker.script = mem_dup(slice_str(path));
+	run->worker.script = mem_dup(slice_str(config_dir_file(folder, "w.lua")));
 }
 
 static struct worker_run *open_worker(const char *source)
@@ -78,20 +61,20 @@ static void generation(void **state)
 	char first[33], second[33];
 
 	(void)state;
-	write_file("a.lua", "return require [[./b]]");
-	write_file("b.lua", "return 1");
+	config_dir_put(folder, "a.lua", "return require [[./b]]");
+	config_dir_put(folder, "b.lua", "return 1");
 	generation_of(one, first);
 	assert_int_equal(strlen(first), 32);
 	generation_of(one, second);
 	assert_string_equal(first, second);
-	write_file("b.lua", "return 2");
+	config_dir_put(folder, "b.lua", "return 2");
 	generation_of(one, second);
 	assert_string_not_equal(first, second);
-	write_file("b.lua", "return 1");
+	config_dir_put(folder, "b.lua", "return 1");
 	generation_of(one, second);
 	assert_string_equal(first, second);
 	/* What is on neither path does not count, nor does a name in a comment or a text. */
-	write_file("c.lua", "return 3");
+	config_dir_put(folder, "c.lua", "return 3");
 	generation_of("require './a' --[[ require './c' ]] local x = \"require './c'\" return { fetch = fetch }", second);
 	assert_string_equal(first, second);
 	generation_of("require './a' local x = pcall(function() require('./c') end) return { fetch = fetch }", second);
@@ -105,8 +88,8 @@ static void names_found(void **state)
 	struct worker_run *run;
 
 	(void)state;
-	write_file("a.lua", "return 'a'");
-	write_file("b.lua", "return 'b'");
+	config_dir_put(folder, "a.lua", "return 'a'");
+	config_dir_put(folder, "b.lua", "return 'b'");
 	run = open_worker("local x = require'./a' .. require (\"./b\") .. require('./\\97') .. require [==[./b.lua]==]\n"
 			  "return { fetch = function() return Response.new(x) end }");
 	assert_int_equal(run->worker.module_count, 2);
@@ -126,11 +109,11 @@ static void read_once(void **state)
 	struct worker_run *run;
 
 	(void)state;
-	write_file("a.lua", "return 'old'");
+	config_dir_put(folder, "a.lua", "return 'old'");
 	run = open_worker("local a = require './a' return { fetch = function(request)\n"
 			  "if request.method == 'SPIN' then while true do end end return Response.new(a) end }");
 	worker_run_arg(run, "method", "SPIN");
-	write_file("a.lua", "return 'new'");
+	config_dir_put(folder, "a.lua", "return 'new'");
 	worker_run(run);
 	assert_int_equal(run->call.result.reason, REASON_POLICY_TIMEOUT);
 	run->args[0].value = "GET";
@@ -143,16 +126,13 @@ static void unreadable(void **state)
 {
 	static const char source[] = "local ok, why = pcall(function() require './%s' end)\n"
 				     "assert(not ok and why:find('%s', 1, true), why) return { fetch = fetch }";
-	char path[256], text[512];
+	char text[512];
 
 	(void)state;
-	snprintf(path, sizeof(path), "%s/pipe.lua", folder);
-	assert_int_equal(mkfifo(path, 0600), 0);
-	snprintf(path, sizeof(path), "%s/dir.lua", folder);
-	assert_int_equal(mkdir(path, 0700), 0);
-	snprintf(path, sizeof(path), "%s/big.lua", folder);
-	write_file("big.lua", "return 1");
-	assert_int_equal(truncate(path, 1024 * 1024 + 1), 0);
+	assert_int_equal(mkfifo(config_dir_file(folder, "pipe.lua"), 0600), 0);
+	assert_int_equal(mkdir(config_dir_file(folder, "dir.lua"), 0700), 0);
+	config_dir_put(folder, "big.lua", "return 1");
+	assert_int_equal(truncate(config_dir_file(folder, "big.lua"), 1024 * 1024 + 1), 0);
 	for (int i = 0; i < 4; i++) {
 		static const char *const cases[][2] = {
 			{ "pipe", "cannot be read" }, { "dir", "cannot be read" },
@@ -173,7 +153,7 @@ static void many(void **state)
 	(void)state;
 	for (int i = 0; i < 300; i++) {
 		snprintf(name, sizeof(name), "m%d.lua", i);
-		write_file(name, "return 1");
+		config_dir_put(folder, name, "return 1");
 		at += snprintf(source + at, sizeof(source) - (size_t)at, "require './m%d'\n", i);
 	}
 	snprintf(source + at, sizeof(source) - (size_t)at, "return { fetch = fetch }");

@@ -5,13 +5,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 #include <malloc.h>
 
 #include "base/mem.h"
+#include "lib/config_dir.h"
 #include "lib/worker_run.h"
 #include "script/worker_set.h"
 
@@ -334,66 +334,39 @@ static void free_headers(void **state)
 	refuses("Response.new('x', { headers = request.headers })", "cannot become a response's");
 }
 
-static char folder[64];
-
-static void write_file(const char *name, const char *text)
-{
-	char path[256];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
-	assert_int_equal(fclose(file), 0);
-}
+static struct config_dir *folder;
 
 static int make_folder(void **state)
 {
-	char path[256];
-
 	(void)state;
-	snprintf(folder, sizeof(folder), "/tmp/mtlsguard-test-XXXXXX");
-	assert_non_null(mkdtemp(folder));
-	snprintf(path, sizeof(path), "%s/workers", folder);
-	assert_int_equal(mkdir(path, 0700), 0);
-	snprintf(path, sizeof(path), "%s/workers/lib", folder);
-	assert_int_equal(mkdir(path, 0700), 0);
-	write_file("outside.lua", "return 'outside'");
-	write_file("workers/lib/a.lua", "local b = require './lib/b'\nloads = (loads or 0) + 1\nreturn { b = b, loads = loads }");
-	write_file("workers/lib/b.lua", "return 'b'");
-	write_file("workers/lib/circle.lua", "return require './lib/circle'");
-	write_file("workers/lib/broken.lua", "\n\nreturn +");
-	write_file("workers/lib/raises.lua", "\nerror('at top')");
-	write_file("workers/lib/closes.lua", "\nlocal x <close> = nil");
-	write_file("workers/lib/none.lua", "");
-	write_file("workers/lib/compiled.lua", "\033Luaxxxx");
-	snprintf(path, sizeof(path), "%s/workers/link.lua", folder);
-	assert_int_equal(symlink("../outside.lua", path), 0);
-	snprintf(path, sizeof(path), "%s/workers/near.lua", folder);
-	assert_int_equal(symlink("lib/b.lua", path), 0);
+	folder = config_dir_new();
+	config_dir_put(folder, "outside.lua", "return 'outside'");
+	config_dir_put(folder, "workers/lib/a.lua", "local b = require './lib/b'\nloads = (loads or 0) + 1\nreturn { b = b, loads = loads }");
+	config_dir_put(folder, "workers/lib/b.lua", "return 'b'");
+	config_dir_put(folder, "workers/lib/circle.lua", "return require './lib/circle'");
+	config_dir_put(folder, "workers/lib/broken.lua", "\n\nreturn +");
+	config_dir_put(folder, "workers/lib/raises.lua", "\nerror('at top')");
+	config_dir_put(folder, "workers/lib/closes.lua", "\nlocal x <close> = nil");
+	config_dir_put(folder, "workers/lib/none.lua", "");
+	config_dir_put(folder, "workers/lib/compiled.lua", "\033Luaxxxx");
+	assert_int_equal(symlink("../outside.lua", config_dir_file(folder, "workers/link.lua")), 0);
+	assert_int_equal(symlink("lib/b.lua", config_dir_file(folder, "workers/near.lua")), 0);
 	return 0;
 }
 
 static int remove_folder(void **state)
 {
-	char command[128];
-
 	(void)state;
-	snprintf(command, sizeof(command), "rm -r %s", folder);
-	return system(command);
+	config_dir_free(folder);
+	return 0;
 }
 
 static void place_in_folder(struct worker_run *run)
 {
-	char path[256];
-
 	free(run->config.file);
 	free(run->worker.script);
-	snprintf(path, sizeof(path), "%s/mtlsguard.lua", folder);
-	run->config.file = mem_dup(slice_str(path));
-	snprintf(path, sizeof(path), "%s/workers/w.lua", folder);
-	run->worker.script = mem_dup(slice_str(path));
+	run->config.file = mem_dup(slice_str(config_dir_file(folder, "mtlsguard.lua")));
+	run->worker.script = mem_dup(slice_str(config_dir_file(folder, "workers/w.lua")));
 }
 
 static void modules(void **state)
@@ -439,7 +412,7 @@ static void modules_that_fail(void **state)
 		{ "./lib", "workers/w.lua", "there is no such file", 1 },
 		{ "", "workers/w.lua", "takes a name like", 1 },
 	};
-	char source[256], file[256];
+	char source[256];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -451,8 +424,7 @@ static void modules_that_fail(void **state)
 		assert_int_equal(run->diag.count, 1);
 		if (!strstr(run->diag.items[0].message, cases[i].message))
 			fail_msg("%s: %s", cases[i].name, run->diag.items[0].message);
-		snprintf(file, sizeof(file), "%s/%s", folder, cases[i].file);
-		assert_string_equal(run->diag.items[0].file, file);
+		assert_string_equal(run->diag.items[0].file, config_dir_file(folder, cases[i].file));
 		assert_int_equal(run->diag.items[0].line, cases[i].line);
 		worker_run_free(run);
 	}
