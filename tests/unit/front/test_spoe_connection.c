@@ -5,63 +5,22 @@
 
 #include <cmocka.h>
 
-#include "lib/spoe_rig.h"
+#include "lib/spoe_stand.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The message check-client-connection, beside the one about requests. */
-static struct rig *rig;
-static struct spoe_shared *shared;
-static struct spoe_rig *peer;
 
 static int start(void **state)
 {
 	static const struct rig_file files[] = { { "w.lua", "return {}\n" }, { NULL, NULL } };
 
 	(void)state;
-	rig = rig_new("return { hosts = { [\"api.example.com\"] = { require = \"none\" },"
+	spoe_stand_open("return { hosts = { [\"api.example.com\"] = { require = \"none\" },"
 		      " [\"w.example.com\"] = { require = \"none\" } },"
 		      " workers = { { name = \"w\", script = \"w.lua\", routes = { \"w.example.com/*\" } } } }", files);
-	shared = spoe_rig_shared(rig);
-	peer = spoe_rig_new(rig, shared);
 	spoe_rig_hello(peer);
 	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	spoe_rig_free(peer);
-	spoe_rig_shared_free(shared);
-	rig_free(rig);
-	return 0;
-}
-
-static struct spop_frame next(void)
-{
-	struct spop_frame frame;
-
-	assert_true(spoe_rig_next(peer, &frame));
-	return frame;
-}
-
-static void assert_decided(const struct spop_frame *ack, const char *verdict, const char *status,
-			   const char *reason)
-{
-	assert_int_equal(ack->type, SPOP_ACK);
-	assert_string_equal(peer_text(ack, "verdict"), verdict);
-	assert_string_equal(peer_text(ack, "status"), status);
-	assert_string_equal(peer_text(ack, "reason"), reason);
-	assert_int_equal(strlen(peer_text(ack, "id")), 24);
-}
-
-static void send_payload(struct slice payload)
-{
-	struct buf frame = buf_capped(0);
-
-	peer_frame(&frame, SPOP_NOTIFY, SPOP_FIN, 7, 1, payload);
-	spoe_rig_send(peer, buf_slice(&frame));
-	buf_fini(&frame);
 }
 
 static const struct named by_sni[] = { UNSENT("host"), UNSENT("method"), UNSENT("path"),
@@ -72,9 +31,9 @@ static struct spop_frame ask_about_connection(const struct named *over)
 	struct buf payload = buf_capped(0);
 
 	peer_message(&payload, "check-client-connection", over);
-	send_payload(buf_slice(&payload));
+	spoe_stand_send(buf_slice(&payload));
 	buf_fini(&payload);
-	return next();
+	return spoe_stand_next();
 }
 
 /* Neither headers nor a body: nobody could do anything with them. */
@@ -95,21 +54,21 @@ static void a_connection_is_decided_by_its_sni(void **state)
 	struct spop_frame ack = ask_about_connection(by_sni);
 
 	(void)state;
-	assert_decided(&ack, "allow", "200", "allowed");
+	spoe_stand_decided(&ack, "allow", "200", "allowed");
 	assert_string_equal(peer_text(&ack, "verified"), "NONE");
 	assert_plain(&ack);
 	ack = ask_about_connection(unknown);
-	assert_decided(&ack, "deny", "403", "host_unknown");
+	spoe_stand_decided(&ack, "deny", "403", "host_unknown");
 	assert_plain(&ack);
 	/* A host that is sent along is none of a connection. */
 	ack = ask_about_connection(nameless);
-	assert_decided(&ack, "deny", "403", "host_unknown");
+	spoe_stand_decided(&ack, "deny", "403", "host_unknown");
 	ack = ask_about_connection(worker);
-	assert_decided(&ack, "deny", "503", "policy_error");
+	spoe_stand_decided(&ack, "deny", "503", "policy_error");
 	assert_plain(&ack);
 	assert_int_equal(rig->started, 0);
 	ack = ask_about_connection(NULL);
-	assert_decided(&ack, "deny", "400", "bad_request");
+	spoe_stand_decided(&ack, "deny", "400", "bad_request");
 }
 
 static void a_frame_holds_one_question(void **state)
@@ -123,27 +82,27 @@ static void a_frame_holds_one_question(void **state)
 		buf_reset(&payload);
 		peer_message(&payload, names[i & 1], by_sni);
 		peer_message(&payload, names[i / 2], NULL);
-		send_payload(buf_slice(&payload));
-		ack = next();
-		assert_decided(&ack, "deny", "400", "bad_request");
+		spoe_stand_send(buf_slice(&payload));
+		ack = spoe_stand_next();
+		spoe_stand_decided(&ack, "deny", "400", "bad_request");
 	}
 	buf_reset(&payload);
 	peer_message(&payload, "other", NULL);
 	peer_message(&payload, "check-client-connection", by_sni);
-	send_payload(buf_slice(&payload));
-	ack = next();
-	assert_decided(&ack, "allow", "200", "allowed");
+	spoe_stand_send(buf_slice(&payload));
+	ack = spoe_stand_next();
+	spoe_stand_decided(&ack, "allow", "200", "allowed");
 	/* What one frame asked about says nothing about the next one. */
 	spoe_rig_ask(peer, 1, 1, NULL);
-	ack = next();
-	assert_decided(&ack, "allow", "200", "allowed");
+	ack = spoe_stand_next();
+	spoe_stand_decided(&ack, "allow", "200", "allowed");
 	assert_non_null(peer_var(&ack, "req_del"));
 	buf_fini(&payload);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, spoe_stand_close)
 	const struct CMUnitTest tests[] = {
 		TEST(a_frame_holds_one_question),
 		TEST(a_connection_is_decided_by_its_sni),

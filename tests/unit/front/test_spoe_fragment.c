@@ -6,29 +6,15 @@
 #include <cmocka.h>
 
 #include "lib/bytes.h"
-#include "lib/spoe_rig.h"
+#include "lib/spoe_stand.h"
 
-static struct rig *rig;
-static struct spoe_shared *shared;
-static struct spoe_rig *peer;
 
 static int start(void **state)
 {
 	(void)state;
-	rig = rig_new("return { limits = { frame = 20000, message = 20000 }, hosts = { [\"*\"] = { require = \"none\" } } }",
+	spoe_stand_open("return { limits = { frame = 20000, message = 20000 }, hosts = { [\"*\"] = { require = \"none\" } } }",
 		      NULL);
-	shared = spoe_rig_shared(rig);
-	peer = spoe_rig_new(rig, shared);
 	spoe_rig_hello(peer);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	spoe_rig_free(peer);
-	spoe_rig_shared_free(shared);
-	rig_free(rig);
 	return 0;
 }
 
@@ -41,24 +27,9 @@ static void send(uint8_t type, uint32_t flags, uint64_t stream, struct slice par
 	buf_fini(&frame);
 }
 
-static struct spop_frame next(void)
-{
-	struct spop_frame frame;
-
-	assert_true(spoe_rig_next(peer, &frame));
-	return frame;
-}
-
-static void assert_silent(void)
-{
-	struct spop_frame frame;
-
-	assert_false(spoe_rig_next(peer, &frame));
-}
-
 static void assert_ended(enum spop_status status)
 {
-	struct spop_frame frame = next();
+	struct spop_frame frame = spoe_stand_next();
 	struct spop_disconnect goodbye;
 
 	assert_int_equal(frame.type, SPOP_AGENT_DISCONNECT);
@@ -89,7 +60,7 @@ static struct buf payload_of(size_t size)
 
 static void assert_allowed(uint64_t stream)
 {
-	struct spop_frame ack = next();
+	struct spop_frame ack = spoe_stand_next();
 
 	assert_int_equal(ack.type, SPOP_ACK);
 	assert_int_equal(ack.stream_id, stream);
@@ -106,7 +77,7 @@ static void the_example_of_2_6(void **state)
 	send(SPOP_NOTIFY, 0, 3, slice_sub(whole, 0, 4064));
 	send(SPOP_UNSET, 0, 3, slice_sub(whole, 4064, 4064));
 	send(SPOP_UNSET, 0, 3, slice_sub(whole, 8128, 4064));
-	assert_silent();
+	spoe_stand_silent();
 	send(SPOP_UNSET, SPOP_FIN, 3, slice_sub(whole, 12192, 14011));
 	assert_allowed(3);
 	assert_int_equal(shared->stats->fragments, 4);
@@ -143,7 +114,7 @@ static void fragments_of_several_streams_and_whole_messages_between(void **state
 	assert_allowed(3);
 	send(SPOP_UNSET, SPOP_FIN, 1, slice_sub(whole, 300, 6000));
 	assert_allowed(1);
-	assert_silent();
+	spoe_stand_silent();
 	buf_fini(&payload);
 }
 
@@ -155,11 +126,11 @@ static void an_abort_drops_what_has_come(void **state)
 	(void)state;
 	send(SPOP_NOTIFY, 0, 1, slice_sub(whole, 0, 2000));
 	send(SPOP_UNSET, SPOP_FIN | SPOP_ABORT, 1, SLICE_EMPTY);
-	assert_silent();
+	spoe_stand_silent();
 	/* An abort of what nobody knows, or of a whole message, is nothing. */
 	send(SPOP_UNSET, SPOP_FIN | SPOP_ABORT, 1, SLICE_EMPTY);
 	send(SPOP_NOTIFY, SPOP_FIN | SPOP_ABORT, 9, whole);
-	assert_silent();
+	spoe_stand_silent();
 	send(SPOP_NOTIFY, 0, 1, slice_sub(whole, 0, 3000));
 	send(SPOP_UNSET, SPOP_FIN, 1, slice_sub(whole, 3000, 4000));
 	assert_allowed(1);
@@ -180,8 +151,7 @@ static void a_message_inside_of_itself_ends_the_connection(void **state)
 	send(SPOP_NOTIFY, 0, 1, SLICE_LIT("x"));
 	send(SPOP_NOTIFY, 0, 1, SLICE_LIT("x"));
 	assert_ended(SPOP_INTERLACED);
-	spoe_rig_free(peer);
-	peer = spoe_rig_new(rig, shared);
+	spoe_stand_again();
 	spoe_rig_hello(peer);
 	send(SPOP_NOTIFY, 0, 1, SLICE_LIT("x"));
 	spoe_rig_ask(peer, 1, 1, NULL);
@@ -205,10 +175,10 @@ static void a_message_over_the_bound_is_denied_and_the_others_go_on(void **state
 	(void)state;
 	send(SPOP_NOTIFY, 0, 1, slice_sub(whole, 0, 10000));
 	send(SPOP_UNSET, 0, 1, slice_sub(whole, 10000, 10000));
-	assert_silent();
+	spoe_stand_silent();
 	send(SPOP_UNSET, 0, 1, slice_sub(whole, 20000, 1));
 	send(SPOP_UNSET, SPOP_FIN, 1, SLICE_EMPTY);
-	ack = next();
+	ack = spoe_stand_next();
 	assert_string_equal(peer_text(&ack, "verdict"), "deny");
 	assert_string_equal(peer_text(&ack, "reason"), "bad_request");
 	assert_false(peer->finished);
@@ -232,7 +202,7 @@ static void the_bound_is_for_the_whole_connection(void **state)
 	send(SPOP_NOTIFY, 0, 1, slice_sub(whole, 0, 13000));
 	send(SPOP_NOTIFY, 0, 3, slice_sub(whole, 0, 13000));
 	send(SPOP_UNSET, SPOP_FIN, 3, slice_sub(whole, 13000, 1000));
-	ack = next();
+	ack = spoe_stand_next();
 	assert_int_equal(ack.stream_id, 3);
 	assert_string_equal(peer_text(&ack, "reason"), "bad_request");
 	send(SPOP_UNSET, SPOP_FIN, 1, slice_sub(whole, 13000, 1000));
@@ -245,7 +215,7 @@ static void too_many_at_once_end_the_connection(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 64; i++)
 		send(SPOP_NOTIFY, 0, i, SLICE_EMPTY);
-	assert_silent();
+	spoe_stand_silent();
 	send(SPOP_NOTIFY, 0, 64, SLICE_EMPTY);
 	assert_ended(SPOP_RESOURCE);
 }
@@ -257,7 +227,7 @@ static void what_does_not_end_has_a_deadline(void **state)
 	spoe_rig_sleep(peer, SPOE_PARTIAL_NS - 1);
 	send(SPOP_UNSET, 0, 1, SLICE_LIT("x"));
 	spoe_rig_sleep(peer, SPOE_PARTIAL_NS - 1);
-	assert_silent();
+	spoe_stand_silent();
 	spoe_rig_sleep(peer, 1);
 	assert_ended(SPOP_TIMEOUT);
 	assert_int_equal(shared->stats->timeouts, 1);
@@ -265,7 +235,7 @@ static void what_does_not_end_has_a_deadline(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, spoe_stand_close)
 	const struct CMUnitTest tests[] = {
 		TEST(a_fragment_of_nothing_ends_the_connection),
 		TEST(a_message_inside_of_itself_ends_the_connection),

@@ -8,13 +8,10 @@
 
 #include "lib/bytes.h"
 #include "lib/captures.h"
-#include "lib/spoe_rig.h"
+#include "lib/spoe_stand.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static struct rig *rig;
-static struct spoe_shared *shared;
-static struct spoe_rig *peer;
 
 static const struct rig_file files[] = { { "w.lua", "return {}\n" }, { NULL, NULL } };
 
@@ -27,9 +24,7 @@ static const struct named to_worker[] = { TEXT("host", "w.example.com"), NAMED_E
 
 static void set_up(const char *config)
 {
-	rig = rig_new(config, files);
-	shared = spoe_rig_shared(rig);
-	peer = spoe_rig_new(rig, shared);
+	spoe_stand_open(config, files);
 	spoe_rig_hello(peer);
 }
 
@@ -40,52 +35,12 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
-{
-	(void)state;
-	spoe_rig_free(peer);
-	spoe_rig_shared_free(shared);
-	rig_free(rig);
-	return 0;
-}
-
 static struct spop_frame next_of(struct spoe_rig *from)
 {
 	struct spop_frame frame;
 
 	assert_true(spoe_rig_next(from, &frame));
 	return frame;
-}
-
-static struct spop_frame next(void)
-{
-	return next_of(peer);
-}
-
-static void assert_silent(void)
-{
-	struct spop_frame frame;
-
-	assert_false(spoe_rig_next(peer, &frame));
-}
-
-static void assert_decided(const struct spop_frame *ack, const char *verdict, const char *status,
-			   const char *reason)
-{
-	assert_int_equal(ack->type, SPOP_ACK);
-	assert_string_equal(peer_text(ack, "verdict"), verdict);
-	assert_string_equal(peer_text(ack, "status"), status);
-	assert_string_equal(peer_text(ack, "reason"), reason);
-	assert_int_equal(strlen(peer_text(ack, "id")), 24);
-}
-
-static void send_payload(struct slice payload)
-{
-	struct buf frame = buf_capped(0);
-
-	peer_frame(&frame, SPOP_NOTIFY, SPOP_FIN, 7, 1, payload);
-	spoe_rig_send(peer, buf_slice(&frame));
-	buf_fini(&frame);
 }
 
 static void a_payload_truncated_at_every_byte(void **state)
@@ -98,19 +53,18 @@ static void a_payload_truncated_at_every_byte(void **state)
 	for (size_t len = 1; len < payload.len; len++) {
 		struct spop_disconnect goodbye;
 
-		send_payload(slice_sub(buf_slice(&payload), 0, len));
-		frame = next();
+		spoe_stand_send(slice_sub(buf_slice(&payload), 0, len));
+		frame = spoe_stand_next();
 		assert_int_equal(frame.type, SPOP_AGENT_DISCONNECT);
 		assert_int_equal(spop_disconnect_decode(frame.payload, &goodbye), SPOP_NORMAL);
 		assert_int_equal(goodbye.status, SPOP_INVALID);
 		assert_true(peer->finished);
-		spoe_rig_free(peer);
-		peer = spoe_rig_new(rig, shared);
+		spoe_stand_again();
 		spoe_rig_hello(peer);
 	}
-	send_payload(buf_slice(&payload));
-	frame = next();
-	assert_decided(&frame, "allow", "200", "allowed");
+	spoe_stand_send(buf_slice(&payload));
+	frame = spoe_stand_next();
+	spoe_stand_decided(&frame, "allow", "200", "allowed");
 	buf_fini(&payload);
 }
 
@@ -120,11 +74,11 @@ static void stream_id_0_is_a_stream_like_any_other(void **state)
 
 	(void)state;
 	spoe_rig_ask(peer, 0, 1, NULL);
-	ack = next();
-	assert_decided(&ack, "allow", "200", "allowed");
+	ack = spoe_stand_next();
+	spoe_stand_decided(&ack, "allow", "200", "allowed");
 	assert_true(ack.stream_id == 0 && ack.frame_id == 1);
 	spoe_rig_ask(peer, UINT64_MAX, 4294967296, NULL);
-	ack = next();
+	ack = spoe_stand_next();
 	assert_true(ack.stream_id == UINT64_MAX && ack.frame_id == 4294967296);
 }
 
@@ -133,8 +87,8 @@ static void an_empty_notify_gets_one_action_that_decides_nothing(void **state)
 	struct spop_frame ack;
 
 	(void)state;
-	send_payload(SLICE_EMPTY);
-	ack = next();
+	spoe_stand_send(SLICE_EMPTY);
+	ack = spoe_stand_next();
 	assert_int_equal(ack.type, SPOP_ACK);
 	assert_int_equal(ack.stream_id, 7);
 	assert_int_equal(peer_actions(&ack), 1);
@@ -153,13 +107,13 @@ static void a_message_that_we_do_not_know_is_denied(void **state)
 		struct spop_frame ack;
 
 		peer_message(&payload, names[i], NULL);
-		send_payload(buf_slice(&payload));
-		ack = next();
-		assert_decided(&ack, "deny", "400", "bad_request");
+		spoe_stand_send(buf_slice(&payload));
+		ack = spoe_stand_next();
+		spoe_stand_decided(&ack, "deny", "400", "bad_request");
 		buf_fini(&payload);
 	}
 	spoe_rig_send(peer, bytes(CAPTURE_NOTIFY_2_6));
-	assert_int_equal(next().stream_id, 0);
+	assert_int_equal(spoe_stand_next().stream_id, 0);
 	assert_false(peer->finished);
 }
 
@@ -172,14 +126,14 @@ static void of_two_messages_ours_decides(void **state)
 	peer_message(&payload, "other", NULL);
 	peer_message(&payload, "check-client-cert", NULL);
 	peer_message(&payload, "another", NULL);
-	send_payload(buf_slice(&payload));
-	ack = next();
-	assert_decided(&ack, "allow", "200", "allowed");
-	assert_silent();
+	spoe_stand_send(buf_slice(&payload));
+	ack = spoe_stand_next();
+	spoe_stand_decided(&ack, "allow", "200", "allowed");
+	spoe_stand_silent();
 	peer_message(&payload, "check-client-cert", NULL);
-	send_payload(buf_slice(&payload));
-	ack = next();
-	assert_decided(&ack, "deny", "400", "bad_request");
+	spoe_stand_send(buf_slice(&payload));
+	ack = spoe_stand_next();
+	spoe_stand_decided(&ack, "deny", "400", "bad_request");
 	buf_fini(&payload);
 }
 
@@ -188,28 +142,39 @@ static void an_argument_sent_twice_is_denied(void **state)
 	struct spop_frame ack;
 
 	(void)state;
-	send_payload(bytes("11 \"check-client-cert\" 05 04 \"cert\" 00 04 \"host\" 08 0f \"api.example.com\""
+	spoe_stand_send(bytes("11 \"check-client-cert\" 05 04 \"cert\" 00 04 \"host\" 08 0f \"api.example.com\""
 			   "06 \"method\" 08 03 \"GET\" 04 \"path\" 08 01 \"/\" 04 \"cert\" 00"));
-	ack = next();
-	assert_decided(&ack, "deny", "400", "bad_request");
+	ack = spoe_stand_next();
+	spoe_stand_decided(&ack, "deny", "400", "bad_request");
 }
 
-/* Not where the arguments before it come as they always did, either. */
+/* Not where the arguments before it come as they always did either, nor when it comes again. */
 static void an_argument_sent_twice_behind_a_known_order_is_denied(void **state)
 {
-	static const char known[] = "11 \"check-client-cert\" 04 04 \"cert\" 00 04 \"host\" 08 0f \"api.example.com\""
-				    "06 \"method\" 08 03 \"GET\" 04 \"path\" 08 01 \"/\"";
-	struct spop_frame ack;
+#define CERT "04 \"cert\" 00 "
+#define HOST "04 \"host\" 08 0f \"api.example.com\" "
+#define REST "06 \"method\" 08 03 \"GET\" 04 \"path\" 08 01 \"/\""
+	static const struct {
+		const char *message;
+		bool allowed;
+	} rows[] = {
+		{ "04 " CERT HOST REST, true },	      { "05 " CERT HOST CERT REST, false },
+		{ "05 " CERT HOST CERT REST, false }, { "05 " CERT HOST REST CERT, false },
+		{ "04 " HOST CERT REST, true },	      { "06 " CERT HOST HOST CERT REST, false },
+		{ "06 " HOST CERT CERT HOST REST, false },
+	};
 
 	(void)state;
-	for (unsigned i = 0; i < 3; i++) {
-		send_payload(bytes(known));
-		ack = next();
-		assert_decided(&ack, "allow", "200", "allowed");
-		send_payload(bytes("11 \"check-client-cert\" 05 04 \"cert\" 00 04 \"host\" 08 0f \"api.example.com\""
-				   "04 \"cert\" 00 06 \"method\" 08 03 \"GET\" 04 \"path\" 08 01 \"/\""));
-		ack = next();
-		assert_decided(&ack, "deny", "400", "bad_request");
+	for (size_t i = 0; i < 3 * COUNT(rows); i++) {
+		bool allowed = rows[i % COUNT(rows)].allowed;
+		char message[256];
+		struct spop_frame ack;
+
+		snprintf(message, sizeof(message), "11 \"check-client-cert\" %s", rows[i % COUNT(rows)].message);
+		spoe_stand_send(bytes(message));
+		ack = spoe_stand_next();
+		spoe_stand_decided(&ack, allowed ? "allow" : "deny", allowed ? "200" : "400",
+				   allowed ? "allowed" : "bad_request");
 	}
 }
 
@@ -226,8 +191,8 @@ static void the_maximum_of_arguments_and_unnamed_ones(void **state)
 	}
 	over[251] = (struct named)NAMED_END;
 	spoe_rig_ask(peer, 1, 1, over);
-	ack = next();
-	assert_decided(&ack, "allow", "200", "allowed");
+	ack = spoe_stand_next();
+	spoe_stand_decided(&ack, "allow", "200", "allowed");
 }
 
 /* What no sample can give. */
@@ -245,8 +210,8 @@ static void null_for_every_argument(void **state)
 		struct spop_frame ack;
 
 		spoe_rig_ask(peer, 1, 1, over);
-		ack = next();
-		assert_decided(&ack, needed ? "deny" : "allow", needed ? "400" : "200",
+		ack = spoe_stand_next();
+		spoe_stand_decided(&ack, needed ? "deny" : "allow", needed ? "400" : "200",
 			       needed ? "bad_request" : "allowed");
 	}
 }
@@ -270,7 +235,7 @@ static void every_type_under_every_name_never_crashes_or_allows_what_it_must_not
 			struct spop_frame ack;
 
 			spoe_rig_ask(peer, 1, 1, over);
-			ack = next();
+			ack = spoe_stand_next();
 			assert_int_equal(ack.type, SPOP_ACK);
 			allowed += strcmp(peer_text(&ack, "verdict"), "allow") == 0;
 		}
@@ -286,8 +251,8 @@ static void used_without_a_certificate_is_a_bad_request(void **state)
 
 	(void)state;
 	spoe_rig_ask(peer, 1, 1, over);
-	ack = next();
-	assert_decided(&ack, "deny", "400", "bad_request");
+	ack = spoe_stand_next();
+	spoe_stand_decided(&ack, "deny", "400", "bad_request");
 }
 
 static void twenty_in_flight_answered_in_reverse(void **state)
@@ -296,7 +261,7 @@ static void twenty_in_flight_answered_in_reverse(void **state)
 	rig->state = POLICY_PENDING;
 	for (unsigned i = 0; i < 20; i++)
 		spoe_rig_ask(peer, 2 * i + 1, 1, to_worker);
-	assert_silent();
+	spoe_stand_silent();
 	assert_int_equal(rig->inflight.count, 20);
 	for (unsigned i = 20; i-- > 0;) {
 		struct policy_result result = { .outcome = POLICY_RESPONDED, .status = (int)(200 + i) };
@@ -304,11 +269,11 @@ static void twenty_in_flight_answered_in_reverse(void **state)
 		char status[8];
 
 		rig_complete(rig, i, result);
-		ack = next();
+		ack = spoe_stand_next();
 		snprintf(status, sizeof(status), "%u", 200 + i);
-		assert_decided(&ack, "respond", status, "worker_response");
+		spoe_stand_decided(&ack, "respond", status, "worker_response");
 		assert_int_equal(ack.stream_id, 2 * i + 1);
-		assert_silent();
+		spoe_stand_silent();
 	}
 	assert_int_equal(peer->flushed, 20);
 	assert_int_equal(rig->inflight.count, 0);
@@ -326,12 +291,12 @@ static void the_same_ids_on_two_connections(void **state)
 	spoe_rig_ask(peer, 1, 1, to_worker);
 	spoe_rig_ask(other, 1, 1, to_worker);
 	rig_complete(rig, 1, result);
-	assert_silent();
+	spoe_stand_silent();
 	ack = next_of(other);
-	assert_decided(&ack, "respond", "418", "worker_response");
+	spoe_stand_decided(&ack, "respond", "418", "worker_response");
 	rig_complete(rig, 0, (struct policy_result){ .outcome = POLICY_PASSED });
-	ack = next();
-	assert_decided(&ack, "allow", "200", "allowed");
+	ack = spoe_stand_next();
+	spoe_stand_decided(&ack, "allow", "200", "allowed");
 	spoe_rig_free(other);
 }
 
@@ -350,7 +315,7 @@ static void a_connection_that_is_lost_cancels_its_requests(void **state)
 	assert_int_equal(rig->inflight.count, 3);
 	assert_int_equal(shared->stats->cancelled, 2);
 	rig_complete(rig, 0, (struct policy_result){ .outcome = POLICY_PASSED });
-	assert_int_equal(next().stream_id, 0);
+	assert_int_equal(spoe_stand_next().stream_id, 0);
 }
 
 static void a_request_aborted_by_haproxy_is_cancelled(void **state)
@@ -361,9 +326,9 @@ static void a_request_aborted_by_haproxy_is_cancelled(void **state)
 	spoe_rig_ask(peer, 3, 1, to_worker);
 	spoe_rig_send(peer, bytes("00 00 00 07 00 00 00 00 03 03 01"));
 	assert_int_equal(rig->cancelled, 1);
-	assert_silent();
+	spoe_stand_silent();
 	rig_complete(rig, 0, (struct policy_result){ .outcome = POLICY_PASSED });
-	assert_int_equal(next().stream_id, 1);
+	assert_int_equal(spoe_stand_next().stream_id, 1);
 }
 
 static void too_many_unanswered_stop_the_reading(void **state)
@@ -387,8 +352,8 @@ static void too_many_unanswered_stop_the_reading(void **state)
 		spoe_rig_again(peer);
 	}
 	for (unsigned i = 0; i < SPOE_UNANSWERED_MAX + 3; i++)
-		assert_int_equal(next().type, SPOP_ACK);
-	assert_silent();
+		assert_int_equal(spoe_stand_next().type, SPOP_ACK);
+	spoe_stand_silent();
 	buf_fini(&frames);
 }
 
@@ -397,20 +362,20 @@ static void too_much_in_the_process_is_a_verdict_and_no_close(void **state)
 	struct spop_frame ack;
 
 	(void)state;
-	stop(NULL);
+	spoe_stand_close(NULL);
 	set_up(CONFIG("inflight = 2"));
 	rig->state = POLICY_PENDING;
 	for (unsigned i = 0; i < 3; i++)
 		spoe_rig_ask(peer, i, 1, to_worker);
-	ack = next();
+	ack = spoe_stand_next();
 	assert_int_equal(ack.stream_id, 2);
-	assert_decided(&ack, "deny", "503", "overloaded");
+	spoe_stand_decided(&ack, "deny", "503", "overloaded");
 	assert_false(peer->finished);
 	rig_complete(rig, 0, (struct policy_result){ .outcome = POLICY_PASSED });
-	assert_int_equal(next().stream_id, 0);
+	assert_int_equal(spoe_stand_next().stream_id, 0);
 	spoe_rig_ask(peer, 3, 1, NULL);
-	ack = next();
-	assert_decided(&ack, "allow", "200", "allowed");
+	ack = spoe_stand_next();
+	spoe_stand_decided(&ack, "allow", "200", "allowed");
 }
 
 static void a_reload_lets_pending_requests_end_under_the_old_configuration(void **state)
@@ -423,11 +388,11 @@ static void a_reload_lets_pending_requests_end_under_the_old_configuration(void 
 	rig_reload(rig, "return { hosts = { [\"other.example.com\"] = { require = \"none\" } } }");
 	assert_int_equal(rig->retired, 0);
 	spoe_rig_ask(peer, 3, 1, NULL);
-	ack = next();
-	assert_decided(&ack, "deny", "403", "host_unknown");
+	ack = spoe_stand_next();
+	spoe_stand_decided(&ack, "deny", "403", "host_unknown");
 	rig_complete(rig, 0, (struct policy_result){ .outcome = POLICY_PASSED });
-	ack = next();
-	assert_decided(&ack, "allow", "200", "allowed");
+	ack = spoe_stand_next();
+	spoe_stand_decided(&ack, "allow", "200", "allowed");
 	assert_int_equal(rig->retired, 1);
 }
 
@@ -435,11 +400,10 @@ static void hello_with_frame_size(size_t size)
 {
 	struct buf hello = buf_capped(0);
 
-	spoe_rig_free(peer);
-	peer = spoe_rig_new(rig, shared);
+	spoe_stand_again();
 	peer_hello(&hello, size, "pipelining");
 	spoe_rig_send(peer, buf_slice(&hello));
-	assert_int_equal(next().type, SPOP_AGENT_HELLO);
+	assert_int_equal(spoe_stand_next().type, SPOP_AGENT_HELLO);
 	buf_fini(&hello);
 }
 
@@ -466,13 +430,13 @@ static void an_answer_stays_64_bytes_under_the_size_agreed_on(void **state)
 
 		result.body = slice_of(body, len);
 		ask_of_worker(result);
-		ack = next();
+		ack = spoe_stand_next();
 		assert_true(peer->out.len - before <= 16380 - 64);
 		if (strcmp(peer_text(&ack, "verdict"), "respond") == 0) {
 			assert_int_equal(strlen(peer_text(&ack, "body")), len);
 			longest = peer->out.len - before;
 		} else {
-			assert_decided(&ack, "deny", "503", "answer_too_large");
+			spoe_stand_decided(&ack, "deny", "503", "answer_too_large");
 		}
 	}
 	/* Not a byte is given away. */
@@ -487,12 +451,12 @@ static void in_the_smallest_frames_a_denial_keeps_its_reason(void **state)
 	(void)state;
 	hello_with_frame_size(256);
 	spoe_rig_ask(peer, UINT64_MAX, UINT64_MAX, unknown);
-	ack = next();
-	assert_decided(&ack, "deny", "403", "host_unknown");
+	ack = spoe_stand_next();
+	spoe_stand_decided(&ack, "deny", "403", "host_unknown");
 	assert_string_equal(peer_text(&ack, "body"), "");
 	spoe_rig_ask(peer, UINT64_MAX, UINT64_MAX, NULL);
-	ack = next();
-	assert_decided(&ack, "deny", "503", "answer_too_large");
+	ack = spoe_stand_next();
+	spoe_stand_decided(&ack, "deny", "503", "answer_too_large");
 }
 
 static void every_fault_of_a_worker_is_told(void **state)
@@ -510,15 +474,15 @@ static void every_fault_of_a_worker_is_told(void **state)
 		struct spop_frame ack;
 
 		ask_of_worker(result);
-		ack = next();
-		assert_decided(&ack, "deny", "503", faults[i].word);
+		ack = spoe_stand_next();
+		spoe_stand_decided(&ack, "deny", "503", faults[i].word);
 		assert_null(strstr(peer_text(&ack, "body"), "words for the log"));
 	}
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, spoe_stand_close)
 	const struct CMUnitTest tests[] = {
 		TEST(a_payload_truncated_at_every_byte),
 		TEST(a_message_that_we_do_not_know_is_denied),

@@ -7,22 +7,17 @@
 
 #include "lib/bytes.h"
 #include "lib/captures.h"
-#include "lib/spoe_rig.h"
+#include "lib/spoe_stand.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SECOND INT64_C(1000000000)
 
-static struct rig *rig;
-static struct spoe_shared *shared;
-static struct spoe_rig *peer;
 
 static const char open_config[] = "return { hosts = { [\"api.example.com\"] = { require = \"none\" } } }";
 
 static void set_up(const char *config)
 {
-	rig = rig_new(config, NULL);
-	shared = spoe_rig_shared(rig);
-	peer = spoe_rig_new(rig, shared);
+	spoe_stand_open(config, NULL);
 }
 
 static int start(void **state)
@@ -32,34 +27,10 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
-{
-	(void)state;
-	spoe_rig_free(peer);
-	spoe_rig_shared_free(shared);
-	rig_free(rig);
-	return 0;
-}
-
-static struct spop_frame next(void)
-{
-	struct spop_frame frame;
-
-	assert_true(spoe_rig_next(peer, &frame));
-	return frame;
-}
-
-static void assert_silent(void)
-{
-	struct spop_frame frame;
-
-	assert_false(spoe_rig_next(peer, &frame));
-}
-
 /* The session says goodbye with this status, and gives the peer time to close. */
 static void assert_ended(enum spop_status status)
 {
-	struct spop_frame frame = next();
+	struct spop_frame frame = spoe_stand_next();
 	struct spop_disconnect goodbye;
 
 	assert_int_equal(frame.type, SPOP_AGENT_DISCONNECT);
@@ -67,15 +38,14 @@ static void assert_ended(enum spop_status status)
 	assert_int_equal(frame.frame_id, 0);
 	assert_int_equal(spop_disconnect_decode(frame.payload, &goodbye), SPOP_NORMAL);
 	assert_int_equal(goodbye.status, status);
-	assert_silent();
+	spoe_stand_silent();
 	assert_true(peer->finished);
 	assert_true(peer->linger_ns >= SECOND / 5);
 }
 
 static void again(void)
 {
-	spoe_rig_free(peer);
-	peer = spoe_rig_new(rig, shared);
+	spoe_stand_again();
 }
 
 static void what_is_no_hello_ends_it(void **state)
@@ -149,7 +119,7 @@ static void the_captured_hellos(void **state)
 	assert_int_equal(peer->bound, 0); /* 2.6 and 3.0 never stall on unread answers */
 	again();
 	spoe_rig_send(peer, bytes(CAPTURE_HELLO_3_2));
-	assert_int_equal(next().type, SPOP_AGENT_HELLO);
+	assert_int_equal(spoe_stand_next().type, SPOP_AGENT_HELLO);
 	assert_int_equal(peer->bound, 16380);
 }
 
@@ -164,8 +134,8 @@ static void a_hello_in_crumbs_is_answered_in_one_piece(void **state)
 		assert_int_equal(peer->out.len, 0);
 	}
 	spoe_rig_send(peer, slice_sub(hello, hello.len - 1, 1));
-	assert_int_equal(next().type, SPOP_AGENT_HELLO);
-	assert_silent();
+	assert_int_equal(spoe_stand_next().type, SPOP_AGENT_HELLO);
+	spoe_stand_silent();
 }
 
 static void a_hello_without_capabilities_is_served(void **state)
@@ -174,15 +144,15 @@ static void a_hello_without_capabilities_is_served(void **state)
 	spoe_rig_send(peer, bytes("00 00 00 32 01 00 00 00 01 00 00"
 				  "12 \"supported-versions\" 08 03 \"2.0\""
 				  "0e \"max-frame-size\" 03 fc f0 06"));
-	assert_int_equal(next().type, SPOP_AGENT_HELLO);
+	assert_int_equal(spoe_stand_next().type, SPOP_AGENT_HELLO);
 }
 
 static void a_health_check_is_answered_and_closed(void **state)
 {
 	(void)state;
 	spoe_rig_send(peer, bytes(CAPTURE_HEALTHCHECK));
-	assert_int_equal(next().type, SPOP_AGENT_HELLO);
-	assert_silent();
+	assert_int_equal(spoe_stand_next().type, SPOP_AGENT_HELLO);
+	spoe_stand_silent();
 	assert_true(peer->finished);
 	assert_true(peer->linger_ns > 0);
 	assert_int_equal(peer->complaints, 0);
@@ -236,14 +206,14 @@ static void frames_up_to_the_announced_size_are_read(void **state)
 
 	(void)state;
 	memset(big, 'x', sizeof(big));
-	stop(NULL);
+	spoe_stand_close(NULL);
 	set_up("return { limits = { frame = 1024 }, hosts = { [\"*\"] = { require = \"none\" } } }");
 	peer_hello(&hello, 16380, "pipelining");
 	spoe_rig_send(peer, buf_slice(&hello));
-	assert_int_equal(next().type, SPOP_AGENT_HELLO);
+	assert_int_equal(spoe_stand_next().type, SPOP_AGENT_HELLO);
 	peer_notify(&frame, 1, 1, over);
 	spoe_rig_send(peer, buf_slice(&frame));
-	assert_int_equal(next().type, SPOP_ACK);
+	assert_int_equal(spoe_stand_next().type, SPOP_ACK);
 	spoe_rig_send(peer, bytes("00 00 3f fd"));
 	assert_ended(SPOP_TOO_BIG);
 	buf_fini(&hello);
@@ -256,9 +226,9 @@ static void frames_of_a_later_protocol_are_passed_over(void **state)
 	spoe_rig_hello(peer);
 	spoe_rig_send(peer, bytes("00 00 00 09 04 00 00 00 01 05 01 ff ff"));
 	spoe_rig_send(peer, bytes("00 00 00 07 67 00 00 00 01 05 01"));
-	assert_silent();
+	spoe_stand_silent();
 	spoe_rig_ask(peer, 1, 1, NULL);
-	assert_int_equal(next().type, SPOP_ACK);
+	assert_int_equal(spoe_stand_next().type, SPOP_ACK);
 	assert_false(peer->finished);
 }
 
@@ -273,7 +243,7 @@ static void haproxy_says_goodbye(void **state)
 	assert_int_equal(shared->stats->bad_frames, 0);
 	/* What comes behind it is thrown away. */
 	spoe_rig_ask(peer, 1, 1, NULL);
-	assert_silent();
+	spoe_stand_silent();
 }
 
 static void haproxy_says_what_was_wrong(void **state)
@@ -303,12 +273,12 @@ static void fifty_frames_in_one_read_and_one_byte_per_read(void **state)
 		peer_notify(&frames, 2 * i + 1, 1, NULL);
 	spoe_rig_send(peer, buf_slice(&frames));
 	for (unsigned i = 0; i < 50; i++)
-		assert_int_equal(next().stream_id, 2 * i + 1);
-	assert_silent();
+		assert_int_equal(spoe_stand_next().stream_id, 2 * i + 1);
+	spoe_stand_silent();
 	spoe_rig_drip(peer, buf_slice(&frames));
 	for (unsigned i = 0; i < 50; i++)
-		assert_int_equal(next().stream_id, 2 * i + 1);
-	assert_silent();
+		assert_int_equal(spoe_stand_next().stream_id, 2 * i + 1);
+	spoe_stand_silent();
 	assert_int_equal(shared->stats->frames_in, 101);
 	assert_int_equal(shared->stats->frames_out, 101);
 	buf_fini(&frames);
@@ -325,7 +295,7 @@ static void output_that_nobody_takes_stops_reading(void **state)
 	peer->waiting = SPOE_OUT_MAX + 1;
 	spoe_rig_send(peer, buf_slice(&frames));
 	assert_true(peer->paused);
-	assert_silent();
+	spoe_stand_silent();
 	/* A frame that is not read has no deadline either. */
 	assert_int_equal(spoe_deadline(peer->session), INT64_MAX);
 	spoe_writable(peer->session);
@@ -335,13 +305,13 @@ static void output_that_nobody_takes_stops_reading(void **state)
 	assert_false(peer->paused);
 	spoe_rig_again(peer);
 	for (unsigned i = 0; i < 4; i++)
-		assert_int_equal(next().type, SPOP_ACK);
+		assert_int_equal(spoe_stand_next().type, SPOP_ACK);
 	buf_fini(&frames);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, spoe_stand_close)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_no_hello_ends_it),
 		TEST(rubbish_after_the_handshake),
