@@ -73,6 +73,10 @@ static void listen_faults(void **state)
 	     "main.lua:10: error: listen.spop[9].tls: TLS is for TCP addresses of spop, grpc and http\n"
 	     "main.lua:11: error: listen.spop[10].peers: it is empty (to have none, leave the key out)\n"
 	     "main.lua:12: error: listen.spop[11]: \"[::1]:2\" is listened on twice\n");
+	says("return { listen = { admin = { {\n '127.0.0.1:3', tls = { certificate = 'ca.pem', key = 'k' } } },\n"
+	     " control = { { 'unix:c', tls = { certificate = 'ca.pem', key = 'k' } } } } }",
+	     "main.lua:2: error: listen.admin[1].tls: TLS is for TCP addresses of spop, grpc and http\n"
+	     "main.lua:3: error: listen.control[1].tls: TLS is for TCP addresses of spop, grpc and http\n");
 	says("return { listen = { spop = { { '[::1]:3',\n chain = 'xfcc' } } } }",
 	     "main.lua:2: error: listen.spop[1].chain: chain is for grpc: HAProxy sends it as an argument\n");
 	says("return { listen = { spop = { { '[::1]:3',\n dialect = 'nginx' } },\n http = { { '[::1]:4', dialect = 'ngnix' },\n"

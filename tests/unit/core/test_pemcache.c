@@ -147,6 +147,25 @@ static void what_is_kept_is_bounded(void **state)
 	assert_true(stats.size > PEMCACHE_SIZE_MAX / 2);
 }
 
+/* What was pushed out of its place does not count any more. */
+static void many_small_ones_stay_small(void **state)
+{
+	struct pemcache_stats stats;
+	char text[128];
+
+	(void)state;
+	for (unsigned i = 0; i < 60000; i++) {
+		struct dialect_chain chain;
+
+		snprintf(text, sizeof(text), "%sMA%c%c%c%cAA%s", BEGIN, 'A' + i / 17576, 'A' + i / 676 % 26,
+			 'A' + i / 26 % 26, 'A' + i % 26, "%0A" END);
+		assert_int_equal(pemcache_get(cache, &arena, slice_str(text), 1, &chain), ERR_OK);
+	}
+	pemcache_stats_get(cache, &stats);
+	assert_int_equal(stats.misses, 60000);
+	assert_true(stats.size > 60000 && stats.size < 60000 * 16);
+}
+
 static void memory_that_is_missing_is_told(void **state)
 {
 	struct slice text = SLICE_INIT(BEGIN "MAAA%0A" END);
@@ -168,6 +187,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_whole_text_counts, start, stop),
 		cmocka_unit_test_setup_teardown(one_that_is_too_large_is_decoded_each_time, start, stop),
 		cmocka_unit_test_setup_teardown(what_is_kept_is_bounded, start, stop),
+		cmocka_unit_test_setup_teardown(many_small_ones_stay_small, start, stop),
 		cmocka_unit_test_setup_teardown(memory_that_is_missing_is_told, start, stop),
 	};
 
