@@ -34,23 +34,14 @@ static inline void put_u8(struct pen *pen, uint8_t v)
 	put(pen, slice_of(&v, 1));
 }
 
-static void put_varint_long(struct pen *pen, uint64_t v)
+static inline void put_varint(struct pen *pen, uint64_t v)
 {
 	uint8_t room[VARINT_ROOM];
 
-	put(pen, slice_of(room, (size_t)(varint_write(room, v) - room)));
-}
-
-static inline void put_varint(struct pen *pen, uint64_t v)
-{
-	const uint8_t two[] = { (uint8_t)(v | 0xf0), (uint8_t)((v - 240) >> 4) };
-
 	if (v < 240)
 		put_u8(pen, (uint8_t)v);
-	else if (v < 240 + (128 << 4))
-		put(pen, slice_of(two, sizeof(two)));
 	else
-		put_varint_long(pen, v);
+		put(pen, slice_of(room, (size_t)(varint_write(room, v) - room)));
 }
 
 static inline __attribute__((always_inline)) void put_text(struct pen *pen, struct slice head,
@@ -133,7 +124,7 @@ static void encode_log_values(struct pen *pen, const struct verdict *verdict)
 	put_text(pen, SET_VAR("\x07", "subject"), verdict->subject);
 	put_text(pen, SET_VAR("\x06", "issuer"), verdict->issuer);
 	put_text(pen, SET_VAR("\x08", "verified"), verdict->verified);
-	if (!verdict->encoded || pen->full)
+	if (!verdict->encoded)
 		return;
 	*verdict->encoded = slice_of(begun, (size_t)(pen->pos - begun));
 	verdict->encoded->ptr = (const uint8_t *)mem_dup(*verdict->encoded);

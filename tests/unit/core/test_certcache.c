@@ -320,6 +320,28 @@ static void test_many_are_kept_apart(void **state)
 	world_fini(&w);
 }
 
+/* Those who stood in fewer places too. */
+static void test_all_are_found_again(void **state)
+{
+	struct world w = world_of(150);
+	struct certs *many[100];
+	char cn[32];
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(cn, sizeof(cn), "/CN=good %u", i);
+		many[i] = padded(cn, root, 1);
+		assert_int_equal(error_of(&w, many[i]->der, SLICE_EMPTY, false), 0);
+	}
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(error_of(&w, many[i]->der, SLICE_EMPTY, false), 0);
+	assert_int_equal(stats_of(&w).hits, 100);
+	assert_int_equal(stats_of(&w).verified, 100);
+	for (unsigned i = 0; i < 100; i++)
+		certs_free(many[i]);
+	world_fini(&w);
+}
+
 static void test_large_certificates_take_more_room(void **state)
 {
 	struct world w = world_of(100);
@@ -372,6 +394,7 @@ int main(void)
 		cmocka_unit_test(test_chains_of_others_cost_nothing),
 		cmocka_unit_test(test_flood_pushes_no_good_one_out),
 		cmocka_unit_test(test_many_are_kept_apart),
+		cmocka_unit_test(test_all_are_found_again),
 		cmocka_unit_test(test_large_certificates_take_more_room),
 		cmocka_unit_test(test_room_for_one),
 	};

@@ -161,13 +161,13 @@ static void an_argument_sent_twice_behind_a_known_order_is_denied(void **state)
 		{ "04 " CERT HOST REST, true },	      { "05 " CERT HOST CERT REST, false },
 		{ "05 " CERT HOST CERT REST, false }, { "05 " CERT HOST REST CERT, false },
 		{ "04 " HOST CERT REST, true },	      { "06 " CERT HOST HOST CERT REST, false },
-		{ "06 " HOST CERT CERT HOST REST, false },
+		{ "06 " HOST CERT CERT HOST REST, false }, { "08 " CERT HOST REST HOST CERT REST, false },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < 3 * COUNT(rows); i++) {
 		bool allowed = rows[i % COUNT(rows)].allowed;
-		char message[256];
+		char message[512];
 		struct spop_frame ack;
 
 		snprintf(message, sizeof(message), "11 \"check-client-cert\" %s", rows[i % COUNT(rows)].message);

@@ -192,13 +192,13 @@ static void many_names(void **state)
 	worker_run_free(run);
 }
 
-/* Values are looked at eight bytes at a time: a bad one is found wherever it stands. */
 /* Three thousand faults take longer than ten milliseconds under a sanitizer. */
 static void give_time(struct worker_run *run)
 {
 	run->config.limits.worker_cpu_ns = INT64_C(5000000000);
 }
 
+/* Values are looked at eight bytes at a time: a bad one is found wherever it stands. */
 static void values_of_every_length(void **state)
 {
 	struct worker_run *run = worker_run_with(

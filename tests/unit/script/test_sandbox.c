@@ -350,6 +350,8 @@ static int make_folder(void **state)
 	config_dir_put(folder, "workers/lib/none.lua", "");
 	config_dir_put(folder, "workers/lib/compiled.lua", "\033Luaxxxx");
 	assert_int_equal(symlink("../outside.lua", config_dir_file(folder, "workers/link.lua")), 0);
+	config_dir_put(folder, "workers.old/x.lua", "return 'beside'");
+	assert_int_equal(symlink("../workers.old/x.lua", config_dir_file(folder, "workers/beside.lua")), 0);
 	assert_int_equal(symlink("lib/b.lua", config_dir_file(folder, "workers/near.lua")), 0);
 	return 0;
 }
@@ -400,6 +402,8 @@ static void modules_that_fail(void **state)
 		{ "./lib/compiled", "workers/w.lua", "compiled Lua", 1 },
 		{ "./lib/missing", "workers/w.lua", "there is no such file", 1 },
 		{ "./link", "workers/w.lua", "there is no such file", 1 },
+		{ "./beside", "workers/w.lua", "there is no such file", 1 },
+		{ "./lib/b\\0", "workers/w.lua", "takes a name like", 1 },
 		{ "./lib/../lib/b", "workers/w.lua", "stays in the folder", 1 },
 		{ "./../outside", "workers/w.lua", "stays in the folder", 1 },
 		{ "../outside", "workers/w.lua", "takes a name like", 1 },

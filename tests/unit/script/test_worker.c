@@ -174,6 +174,29 @@ static void setting_twice_keeps_the_last(void **state)
 	worker_run_free(run);
 }
 
+/* What was pushed aside takes no room either, in the object and in its copy. */
+static void blocks_end_with_the_last_edit(void **state)
+{
+	static const char *const sent[] = { "c", "Request.new(c)" };
+	char body[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++) {
+		struct worker_run *run;
+
+		snprintf(body, sizeof(body),
+			 "local c = Request.new(request) c.headers:set('x-a', '1') c.headers:append('x-a', '2')\n"
+			 "c.headers:set('x-a', '3') c.headers:append('x-a', '4') return fetch(%s)", sent[i]);
+		run = open_body(body);
+		worker_run(run);
+		assert_string_equal(worker_run_req_set(run), "x-a: 3\nx-a: 4\n");
+		assert_int_equal(run->call.result.req_set.len, 2 * strlen("_x-a_3"));
+		assert_string_equal(worker_run_req_del(run), "x-a\n");
+		assert_int_equal(run->call.result.req_del.len, strlen("_x-a"));
+		worker_run_free(run);
+	}
+}
+
 static void wrong_edits(void **state)
 {
 	static const char *const refused[] = { "host", "Content-Length", "connection", "transfer-encoding",
@@ -499,6 +522,7 @@ int main(void)
 		cmocka_unit_test(wrong_responses),
 		cmocka_unit_test(edits),
 		cmocka_unit_test(setting_twice_keeps_the_last),
+		cmocka_unit_test(blocks_end_with_the_last_edit),
 		cmocka_unit_test(wrong_edits),
 		cmocka_unit_test(origin_is_not_there_yet),
 		cmocka_unit_test(request_is_read),

@@ -85,6 +85,31 @@ static void raw_headers_keep_lines_and_bytes(void **state)
 	buf_fini(&b);
 }
 
+/* An empty one is what it is when nobody sets it: the other holds. */
+static void raw_headers_may_be_empty(void **state)
+{
+	static const uint32_t path[] = { 1, 4, 2, 13, 1 }; /* attributes, request, http, header_map, headers */
+	struct buf b = buf_capped(0);
+	struct authz_cursor cursor = { 0 };
+	struct authz_request request;
+	struct slice name, value;
+	size_t begun[COUNT(path)];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(path); i++)
+		begun[i] = pb_begin(&b, path[i]);
+	pb_bytes(&b, 1, SLICE_LIT("x-a"));
+	pb_bytes(&b, 2, SLICE_LIT("1"));
+	pb_bytes(&b, 3, SLICE_EMPTY);
+	for (size_t i = COUNT(path); i-- > 0;)
+		pb_end(&b, begun[i]);
+	assert_int_equal(authz_request_decode(buf_slice(&b), &request), ERR_OK);
+	assert_true(authz_header_next(&request, &cursor, &name, &value));
+	assert_text(name, "x-a");
+	assert_text(value, "1");
+	buf_fini(&b);
+}
+
 static void a_connection_has_no_request(void **state)
 {
 	struct check check = { .address = "::1", .port = 5, .sni = "mqtt.example.com", .no_request = true,
@@ -300,6 +325,7 @@ int main(void)
 		cmocka_unit_test(unknown_fields_and_metadata_are_passed_over),
 		cmocka_unit_test(requests_are_read),
 		cmocka_unit_test(raw_headers_keep_lines_and_bytes),
+		cmocka_unit_test(raw_headers_may_be_empty),
 		cmocka_unit_test(a_connection_has_no_request),
 		cmocka_unit_test(answers_have_the_canonical_bytes),
 		cmocka_unit_test(metadata_is_a_struct_of_strings),
