@@ -158,10 +158,16 @@ static void an_argument_sent_twice_behind_a_known_order_is_denied(void **state)
 		const char *message;
 		bool allowed;
 	} rows[] = {
-		{ "04 " CERT HOST REST, true },	      { "05 " CERT HOST CERT REST, false },
-		{ "05 " CERT HOST CERT REST, false }, { "05 " CERT HOST REST CERT, false },
-		{ "04 " HOST CERT REST, true },	      { "06 " CERT HOST HOST CERT REST, false },
-		{ "06 " HOST CERT CERT HOST REST, false }, { "08 " CERT HOST REST HOST CERT REST, false },
+		{ "04 " CERT REST HOST, true },
+		{ "04 " REST CERT HOST, true },
+		{ "08 " CERT REST HOST REST CERT HOST, false },
+		{ "04 " CERT HOST REST, true },
+		{ "05 " CERT HOST CERT REST, false },
+		{ "05 " CERT HOST CERT REST, false },
+		{ "05 " CERT HOST REST CERT, false },
+		{ "04 " HOST CERT REST, true },
+		{ "06 " CERT HOST HOST CERT REST, false },
+		{ "06 " HOST CERT CERT HOST REST, false },
 	};
 
 	(void)state;
