@@ -8,11 +8,9 @@
 #include "core/certcache.h"
 #include "core/revocation_ask.h"
 #include "lib/bytes.h"
-#include "lib/certs.h"
-#include "lib/rig.h"
+#include "lib/stage_stand.h"
 
 /* Connections without requests, seen through a whole engine: stages 1 to 4 decide, and what only requests have is not asked for. */
-static struct certs *ca, *foreign, *alice, *mallory, *listed;
 static struct rig *rig;
 
 #define HOSTS                                                                                          \
@@ -40,15 +38,8 @@ static struct rig *make(const char *config)
 
 static int start_all(void **state)
 {
-	struct certs_spec spec = { .subject = "/CN=listed", .serial = "0BAD" };
-
 	(void)state;
-	ca = certs_ca("/CN=Test CA", NULL);
-	foreign = certs_ca("/CN=Other CA", NULL);
-	alice = certs_leaf("/CN=alice", ca);
-	mallory = certs_leaf("/CN=mallory", foreign);
-	spec.issuer = ca;
-	listed = certs_make(&spec);
+	stage_stand_open();
 	rig = make("return { " HOSTS WORKERS);
 	return 0;
 }
@@ -57,11 +48,7 @@ static int stop_all(void **state)
 {
 	(void)state;
 	rig_free(rig);
-	certs_free(listed);
-	certs_free(mallory);
-	certs_free(alice);
-	certs_free(foreign);
-	certs_free(ca);
+	stage_stand_close();
 	return 0;
 }
 
@@ -79,15 +66,9 @@ static void assert_bare(const struct verdict *verdict)
 static void check(const struct named *args, enum reason reason, const char *stage)
 {
 	struct rig_request *request = rig_connect(rig, args);
-	const struct verdict *verdict = &request->req.verdict;
 
-	assert_int_equal(request->state, ENGINE_DONE);
-	assert_string_equal(reason_name(verdict->reason), reason_name(reason));
-	assert_int_equal(verdict->kind, reason == REASON_ALLOWED ? VERDICT_ALLOW : VERDICT_DENY);
-	assert_int_equal(verdict->status, reason_status(reason));
-	assert_string_equal(request->req.stage, stage);
-	assert_int_equal(request->req.error.len > 0, reason != REASON_ALLOWED);
-	assert_bare(verdict);
+	stage_stand_decided(request, reason, stage);
+	assert_bare(&request->req.verdict);
 	rig_done(request);
 	assert_int_equal(rig->started, 0);
 }

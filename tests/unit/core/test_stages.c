@@ -7,11 +7,9 @@
 
 #include "core/certcache.h"
 #include "lib/bytes.h"
-#include "lib/certs.h"
-#include "lib/rig.h"
+#include "lib/stage_stand.h"
 
 /* The stages before the workers, seen through a whole engine: what refuses, why, and at which stage. */
-static struct certs *ca, *foreign, *alice, *mallory, *listed;
 static struct rig *rig;
 
 static const char config[] =
@@ -24,16 +22,10 @@ static const char config[] =
 
 static int start_all(void **state)
 {
-	struct certs_spec spec = { .subject = "/CN=listed", .serial = "0BAD" };
 	struct rig_file files[] = { { "ca.pem", NULL }, { NULL, NULL } };
 
 	(void)state;
-	ca = certs_ca("/CN=Test CA", NULL);
-	foreign = certs_ca("/CN=Other CA", NULL);
-	alice = certs_leaf("/CN=alice", ca);
-	mallory = certs_leaf("/CN=mallory", foreign);
-	spec.issuer = ca;
-	listed = certs_make(&spec);
+	stage_stand_open();
 	files[0].text = ca->pem;
 	rig = rig_new(config, files);
 	return 0;
@@ -43,26 +35,15 @@ static int stop_all(void **state)
 {
 	(void)state;
 	rig_free(rig);
-	certs_free(listed);
-	certs_free(mallory);
-	certs_free(alice);
-	certs_free(foreign);
-	certs_free(ca);
+	stage_stand_close();
 	return 0;
 }
 
 static void check(const struct named *over, enum reason reason, const char *stage)
 {
 	struct rig_request *request = rig_ask(rig, over);
-	const struct verdict *verdict = &request->req.verdict;
 
-	assert_int_equal(request->state, ENGINE_DONE);
-	assert_string_equal(reason_name(verdict->reason), reason_name(reason));
-	assert_int_equal(verdict->kind, reason == REASON_ALLOWED ? VERDICT_ALLOW : VERDICT_DENY);
-	assert_int_equal(verdict->status, reason_status(reason));
-	assert_string_equal(request->req.stage, stage);
-	if (reason != REASON_ALLOWED)
-		assert_true(request->req.error.len > 0);
+	stage_stand_decided(request, reason, stage);
 	rig_done(request);
 }
 
