@@ -13,7 +13,8 @@
  *   generation:42 | slot:12 | object:6 | kind:4
  *
  * Generation and slot are the tag of a call. The kind is in the lowest bits,
- * where addresses of userdata are 0: no such address passes for a handle.
+ * where addresses of userdata are 0 or 8, which no object's kind is: none
+ * passes for a handle.
  */
 enum handle_kind {
 	HANDLE_NULL = 0, /* json.null */
