@@ -248,6 +248,7 @@ static void half_closed_ones_get_their_answer(void **state)
 	say(API);
 	shutdown(end->fd, SHUT_WR);
 	assert_int_equal(http_rig_hear(end, 1, 5000), 1);
+	assert_true(http_rig_ends(end, 5000));
 }
 
 static void what_is_pending_goes_with_the_server(void **state)
