@@ -105,6 +105,9 @@ bool engine_run(struct engine *engine);
 /* The peer is gone: nothing comes back for this ticket any more. Only for a pending one. */
 void engine_cancel(struct ticket *ticket);
 
+/* A policy has this long to notice its own deadline; then a front cancels the ticket and refuses. */
+#define ENGINE_LATE_NS INT64_C(20000000)
+
 /*
  * A deny made by a front itself, for what never becomes a request: rubbish in a
  * message (bad_request), too much in flight (overloaded), a verdict that does

@@ -63,7 +63,6 @@ struct authz_hooks {
 #define AUTHZ_QUIET_NS INT64_C(200000000) /* without a question, before a draining session says goodbye */
 #define AUTHZ_DRAIN_NS INT64_C(2000000000) /* after the last answer of a draining session */
 #define AUTHZ_GOAWAY_NS INT64_C(200000000) /* between the GOAWAY that announces the end and the one that sets it */
-#define AUTHZ_LATE_NS INT64_C(20000000) /* a policy has this long to notice its own deadline */
 
 /* A session for a new connection, with the limits of the present snapshot. hooks and shared outlive it.
  * chain_xfcc: see authz_request.h. */

@@ -192,8 +192,8 @@ int64_t authz_next_expiry(const struct authz_session *session)
 
 	/* Few wait, and each may have brought a timeout of its own. */
 	DL_FOREACH(session->pending, call)
-		if (call->req.deadline_ns + AUTHZ_LATE_NS < at)
-			at = call->req.deadline_ns + AUTHZ_LATE_NS;
+		if (call->req.deadline_ns + ENGINE_LATE_NS < at)
+			at = call->req.deadline_ns + ENGINE_LATE_NS;
 	return at;
 }
 
@@ -202,7 +202,7 @@ void authz_expire(struct authz_session *session)
 	struct authz_call *call, *next;
 
 	DL_FOREACH_SAFE(session->pending, call, next) {
-		if (session->now < call->req.deadline_ns + AUTHZ_LATE_NS)
+		if (session->now < call->req.deadline_ns + ENGINE_LATE_NS)
 			continue;
 		DL_DELETE(session->pending, call);
 		engine_cancel(&call->ticket);

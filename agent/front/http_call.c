@@ -253,8 +253,8 @@ static void arm_expiry(struct http_server *server)
 
 	/* Few wait, and each may have brought a timeout of its own. */
 	DL_FOREACH(server->pending, call)
-		if (call->req.deadline_ns + HTTP_LATE_NS < at)
-			at = call->req.deadline_ns + HTTP_LATE_NS;
+		if (call->req.deadline_ns + ENGINE_LATE_NS < at)
+			at = call->req.deadline_ns + ENGINE_LATE_NS;
 	if (at != INT64_MAX)
 		loop_timer_set(server->expiry, at > now ? at - now : 0);
 }
@@ -265,7 +265,7 @@ void http_calls_expire(struct http_server *server)
 	struct http_call *call, *next;
 
 	DL_FOREACH_SAFE(server->pending, call, next) {
-		if (now < call->req.deadline_ns + HTTP_LATE_NS)
+		if (now < call->req.deadline_ns + ENGINE_LATE_NS)
 			continue;
 		engine_cancel(&call->ticket);
 		refuse(call, REASON_POLICY_TIMEOUT, "no verdict within the deadline");

@@ -52,6 +52,5 @@ void http_server_free(struct http_server *server);
 #define HTTP_PATIENCE_NS INT64_C(10000000000) /* for a whole request, and for its answer to be taken */
 #define HTTP_IDLE_NS INT64_C(3660000000000)   /* between two requests: longer than proxies keep one, an hour at most */
 #define HTTP_DRAIN_NS INT64_C(2000000000)
-#define HTTP_LATE_NS INT64_C(20000000) /* a policy has this long to notice its own deadline */
 
 #endif

@@ -351,7 +351,7 @@ int64_t spoe_deadline(const struct spoe_session *session)
 		at = sooner(at, goodbye_at(session));
 	/* Requests have the same deadline behind their start, so the first to come is the first to go. */
 	if (session->pending)
-		at = sooner(at, session->pending->req.deadline_ns + SPOE_LATE_NS);
+		at = sooner(at, session->pending->req.deadline_ns + ENGINE_LATE_NS);
 	return at;
 }
 

@@ -68,7 +68,6 @@ struct spoe_hooks {
 #define SPOE_LINGER_NS INT64_C(1000000000)   /* for the peer to close first */
 #define SPOE_QUIET_NS INT64_C(200000000)     /* without a question, before a draining session says goodbye */
 #define SPOE_DRAIN_NS INT64_C(2000000000)    /* after the last answer of a draining session */
-#define SPOE_LATE_NS INT64_C(20000000)	     /* a policy has this long to notice its own deadline */
 
 /* A session for a new connection, with the limits of the present snapshot. hooks and shared outlive it. */
 struct spoe_session *spoe_new(struct spoe_shared *shared, const struct spoe_hooks *hooks, void *arg);

@@ -250,7 +250,7 @@ static struct spoe_request *overdue(const struct spoe_session *session)
 	struct spoe_request *request;
 
 	DL_FOREACH(session->pending, request)
-		if (session->now >= request->req.deadline_ns + SPOE_LATE_NS)
+		if (session->now >= request->req.deadline_ns + ENGINE_LATE_NS)
 			return request;
 	return NULL;
 }

@@ -84,7 +84,7 @@ static void envoys_timeout_counts(void **state)
 	buf_patch_u32(&body, 1, (uint32_t)body.len - 5);
 	call = h2_peer_request(end->peer, "POST", AUTHZ_PATH, "application/grpc", timeout, buf_slice(&body), false);
 	authz_rig_talk(end);
-	authz_rig_sleep(end, SECOND / 10 + AUTHZ_LATE_NS - 1);
+	authz_rig_sleep(end, SECOND / 10 + ENGINE_LATE_NS - 1);
 	assert_false(call->closed);
 	authz_rig_sleep(end, 1);
 	SAYS(call, "meta reason=policy_timeout\n");
