@@ -136,6 +136,22 @@ static void test_rubbish_is_not_kept(void **state)
 	cert_entry_unref(NULL);
 }
 
+/* What the certificate itself says of its issuer, where verification found none. */
+static void test_issuer_that_is_not_there(void **state)
+{
+	struct world w = world_of(100);
+	struct cert_entry *entry;
+
+	(void)state;
+	assert_int_equal(look(&w, "a.example", child->der, SLICE_EMPTY, false, &entry), ERR_OK);
+	assert_int_not_equal(entry->result.error, 0);
+	assert_int_equal(entry->facts[FACT_ISSUER_SERIAL].len, 0);
+	assert_int_equal(entry->facts[FACT_ISSUER_SKI].len, 40);
+	assert_true(slice_eq(entry->facts[FACT_ISSUER_SKI], entry->cert->issuer_ski));
+	cert_entry_unref(entry);
+	world_fini(&w);
+}
+
 static void test_found_only_as_a_whole(void **state)
 {
 	struct world w = world_of(100);
@@ -386,6 +402,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rubbish_is_not_kept),
+		cmocka_unit_test(test_issuer_that_is_not_there),
 		cmocka_unit_test(test_found_only_as_a_whole),
 		cmocka_unit_test(test_verified_again_when_a_date_passes),
 		cmocka_unit_test(test_verified_again_after_a_reload),
