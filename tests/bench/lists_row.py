@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import statistics
 import subprocess
 import threading
 import time
@@ -95,15 +96,6 @@ def put_loops_first(pid):
     return True
 
 
-def swaps_until_calm(stand, metrics, pki, used, most):
-    """Whatever a swap itself does to a loop it does each time; what a busy machine does, not: one swap without a stall is enough."""
-    took = []
-    while len(took) < most and not (took and took[-1][0] == 0):
-        number = len(took) + 1
-        took.append(swap(metrics, make_list(stand, pki, number), used, ENTRIES + number))
-    return took
-
-
 def swap(metrics, path, used, count):
     """Puts another list in place. Returns wake-ups over 1 ms meanwhile, and seconds until it counted."""
     before, begin = metrics.read(), time.monotonic()
@@ -130,16 +122,18 @@ def measure(stand, swaps):
         load = Load(stand, path, stand.mix(pki, REVOKED, [HOST], "mix-good"))
         load.start()
         time.sleep(1)
-        took = swaps_until_calm(stand, metrics, pki, used, swaps)
-        calm = 0 if first else min(rest(metrics, 1.5) for _ in took)
+        took = [swap(metrics, make_list(stand, pki, number), used, ENTRIES + number) for number in range(1, swaps + 1)]
+        calm = 0 if first else statistics.median(rest(metrics, 1.5) for _ in took)
         load.stop()
         page = metrics.read()
         denied = stand.load(f"unix:{path}", stand.mix(pki, 1, [HOST], "mix-revoked", "deny", REVOKED), count=10)
+    # Whatever a swap itself does to a loop it does each time; what a busy machine does, to a swap here and there.
+    stalls = statistics.median(stalls for stalls, _ in took)
     if load.fault or load.wrong or not load.verdicts:
         faults.append(f"lists: {load.wrong} wrong answers while lists were swapped, {load.fault}")
     if denied["wrong"] or denied["lost"]:
         faults.append(f"lists: what the last list revokes is not denied: {denied}")
     return {"rss_mb": page["mtlsguard_memory_resident_bytes"] / MB, "peak_mb": page["mtlsguard_memory_peak_bytes"] / MB,
-            "file_mb": size, "stalls": min(stalls for stalls, _ in took), "calm": calm, "swaps": len(took),
+            "file_mb": size, "stalls": stalls, "calm": calm, "swaps": swaps,
             "stall_max_ms": page['mtlsguard_loop_stall_max_seconds{loop="0"}'] * 1000,
             "swap_s": min(seconds for _, seconds in took), "faults": faults}
