@@ -57,6 +57,7 @@ int revoker_rig_set_up(void **state)
 	rig->trust = trusts_one(rig->ca);
 	rig->now = clock_wall_s();
 	assert_true(x509_issuer_key(rig->ca->x509, rig->ca_key));
+	sem_init(&rig->looked, 0, 0);
 	rig_start(rig);
 	*state = rig;
 	return 0;
@@ -73,6 +74,7 @@ int revoker_rig_tear_down(void **state)
 	certs_free(rig->ca);
 	certs_free(rig->other);
 	io_rmdir(rig->folder);
+	sem_destroy(&rig->looked);
 	free(rig);
 	return 0;
 }
@@ -127,6 +129,29 @@ void configure_with(struct rig *rig, const char *list, bool points, bool public_
 
 	revoker_configure(rig->revoker, &authority, 1, on_configured, &told);
 	assert_true(io_until(rig->loop, is_told, &told, 5000));
+}
+
+/* While this waits, the revoker finds out nothing. */
+static void on_done(void *arg)
+{
+	struct rig *rig = arg;
+
+	atomic_store(&rig->told, true);
+	while (sem_wait(&rig->looked))
+		;
+}
+
+bool revokes_once_configured(const struct revoker_authority *authority, struct expectation *want)
+{
+	struct rig *rig = want->rig;
+	bool met, told;
+
+	atomic_store(&rig->told, false);
+	revoker_configure(rig->revoker, authority, 1, on_done, rig);
+	told = io_until(rig->loop, is_told, &rig->told, 5000);
+	met = is_revoked(want);
+	sem_post(&rig->looked);
+	return told && met;
 }
 
 const struct revocation_source *source(struct rig *rig, enum source_kind kind, const char *name)

@@ -2,6 +2,7 @@
 #ifndef TESTS_LIB_REVOKER_RIG_H
 #define TESTS_LIB_REVOKER_RIG_H
 
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "lib/crls.h"
@@ -28,6 +29,8 @@ struct rig {
 	struct trust *trust; /* of ca */
 	uint8_t ca_key[32];
 	int64_t now;
+	_Atomic bool told;
+	sem_t looked;
 };
 
 int revoker_rig_set_up(void **state);
@@ -56,18 +59,22 @@ bool is_told(void *told);
 /* Configures the authority with that list (NULL: none), and waits until that is done. */
 void configure_with(struct rig *rig, const char *list, bool points, bool public_only);
 
-/* What the loop knows now. */
-const struct revocation_source *source(struct rig *rig, enum source_kind kind, const char *name);
-bool revokes(struct rig *rig, enum source_kind kind, const char *name, const char *serial);
-
-/* For io_until. */
+/* For io_until: whether the loop knows that it is revoked. */
 struct expectation {
 	struct rig *rig;
 	enum source_kind kind;
 	const char *name, *serial, *error;
 };
 bool is_revoked(void *arg);
-bool has_failed(void *arg); /* error stands in what is told of the source */
+
+/* Configures that authority. Whether want is revoked when that is done: what the revoker finds out a moment later does not count. */
+bool revokes_once_configured(const struct revoker_authority *authority, struct expectation *want);
+
+/* What the loop knows now. */
+const struct revocation_source *source(struct rig *rig, enum source_kind kind, const char *name);
+bool revokes(struct rig *rig, enum source_kind kind, const char *name, const char *serial);
+
+bool has_failed(void *arg); /* for io_until: error stands in what is told of the source */
 
 /* Of a file in the rig's folder; static text, one of four in turn. */
 const char *path_of(const struct rig *rig, const char *name);
