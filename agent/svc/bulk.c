@@ -3,26 +3,51 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
+
 #define FIRST_ROOM (64u * 1024)
+
+struct bulk_budget {
+	struct bulk_budget *above;
+	size_t max; /* of held */
+	_Atomic size_t held; /* bytes, and one for whoever made it, until that ends it */
+};
+
+struct bulk_budget *bulk_budget_new(struct bulk_budget *above, size_t max)
+{
+	struct bulk_budget *budget = mem_new(sizeof(*budget));
+
+	budget->above = above;
+	budget->max = max + 1;
+	atomic_init(&budget->held, 1);
+	return budget;
+}
+
+static void release(struct bulk_budget *budget, size_t len)
+{
+	if (atomic_fetch_sub(&budget->held, len) == len)
+		free(budget);
+}
+
+void bulk_budget_end(struct bulk_budget *budget)
+{
+	release(budget, 1);
+}
 
 static void budget_give(struct bulk_budget *budget, size_t len)
 {
 	while (budget && len) {
 		struct bulk_budget *above = budget->above;
 
-		/* Whoever sees nothing held may free it. */
-		atomic_fetch_sub_explicit(&budget->held, len, memory_order_release);
+		release(budget, len);
 		budget = above;
 	}
-}
-
-bool bulk_budget_is_free(const struct bulk_budget *budget)
-{
-	return atomic_load_explicit(&budget->held, memory_order_acquire) == 0;
 }
 
 static bool budget_take(struct bulk_budget *budget, size_t len)

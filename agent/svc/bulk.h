@@ -2,8 +2,6 @@
 #ifndef MTLSGUARD_SVC_BULK_H
 #define MTLSGUARD_SVC_BULK_H
 
-#include <stdatomic.h>
-
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -12,6 +10,8 @@
  * pages of their own, which grow without a copy and go back to the system at
  * once, whatever the allocator would like to keep.
  */
+struct bulk_budget;
+
 struct bulk {
 	uint8_t *ptr;
 	size_t len;
@@ -19,15 +19,11 @@ struct bulk {
 	struct bulk_budget *budget; /* set while it is empty; NULL: none */
 };
 
-/* What many of them may hold together, on whichever threads. Outlives what they hold. */
-struct bulk_budget {
-	struct bulk_budget *above; /* one that this is a part of, or NULL */
-	size_t max;
-	_Atomic size_t held;
-};
+/* What many of them may hold together, on whichever threads; of above, too, which is ended later, or NULL. */
+struct bulk_budget *bulk_budget_new(struct bulk_budget *above, size_t max);
 
-/* Nothing is held: unless something is put again, nobody comes back to it. */
-bool bulk_budget_is_free(const struct bulk_budget *budget);
+/* Nothing is put on it any more: it is freed now, or by whoever gives back the last of what it holds. */
+void bulk_budget_end(struct bulk_budget *budget);
 
 /* Appends, up to max bytes in all. ERR_LIMIT, ERR_MEMORY (its budget is used up, too); what was there stays. */
 enum err bulk_put(struct bulk *bulk, struct slice bytes, size_t max) MUST_USE;

@@ -160,7 +160,7 @@ static void fetch(struct revoker *revoker, struct source *source)
 		.url = source->name,
 		.public_only = source->authority->public_only,
 		.max_bytes = LIST_TEXT_MAX,
-		.budget = &source->authority->fetched->budget,
+		.budget = source->authority->fetched,
 		.timeout_ms = FETCH_MS,
 		.accept = "application/pkix-crl, */*",
 		.on_done = source_fetched,

@@ -141,29 +141,12 @@ static void on_ack_due(void *arg)
 	revoker_acked(revoker);
 }
 
-/* Frees those whose last bytes the worker has given back; at the end there is no worker. */
-static void sweep_fetched(struct revoker *revoker)
-{
-	for (struct fetched **at = &revoker->left; *at;) {
-		struct fetched *fetched = *at;
-
-		if (bulk_budget_is_free(&fetched->budget)) {
-			*at = fetched->next;
-			free(fetched);
-		} else {
-			at = &fetched->next;
-		}
-	}
-}
-
 static void authority_free(struct revoker *revoker, struct authority *authority)
 {
 	while (authority->sources)
 		source_free(revoker, authority->sources);
 	HASH_DEL(revoker->authorities, authority);
-	authority->fetched->next = revoker->left;
-	revoker->left = authority->fetched;
-	sweep_fetched(revoker);
+	bulk_budget_end(authority->fetched);
 	trust_unref(authority->trust);
 	free(authority->name);
 	free(authority);
@@ -178,9 +161,7 @@ static struct authority *authority_get(struct revoker *revoker, const char *name
 	authority = mem_new(sizeof(*authority));
 	authority->revoker = revoker;
 	authority->name = mem_dup(slice_str(name));
-	authority->fetched = mem_new(sizeof(*authority->fetched));
-	authority->fetched->budget.above = &revoker->fetched;
-	authority->fetched->budget.max = FETCHED_EACH;
+	authority->fetched = bulk_budget_new(revoker->fetched, FETCHED_EACH);
 	HASH_ADD_KEYPTR(hh, revoker->authorities, authority->name, strlen(authority->name), authority);
 	return authority;
 }
@@ -464,7 +445,7 @@ static void close_parts(struct revoker *revoker)
 		authority_free(revoker, authority);
 	mailbox_free(revoker->worker_box);
 	mailbox_free(revoker->box);
-	sweep_fetched(revoker);
+	bulk_budget_end(revoker->fetched);
 	if (revoker->configuring)
 		configuring_free(revoker->configuring);
 	http_client_free(revoker->http);
@@ -491,7 +472,7 @@ struct revoker *revoker_new(const char *state)
 {
 	struct revoker *revoker = mem_new(sizeof(*revoker));
 
-	revoker->fetched.max = FETCHED_ALL;
+	revoker->fetched = bulk_budget_new(NULL, FETCHED_ALL);
 	if (!open_parts(revoker, state) || !start_thread(&revoker->worker, "list-builder", run_builder, revoker->worker_loop)) {
 		close_parts(revoker);
 		return NULL;

@@ -53,7 +53,6 @@ struct file_mark {
 };
 
 struct authority;
-struct fetched;
 
 struct source {
 	struct authority *authority;
@@ -98,13 +97,7 @@ struct authority {
 	bool distribution_points, ocsp, public_only, is_wanted;
 	struct source *sources;
 	size_t learned;
-	struct fetched *fetched;
-};
-
-/* Bytes of an authority's lists. It outlives the authority while the worker has some of them. */
-struct fetched {
-	struct bulk_budget budget;
-	struct fetched *next;
+	struct bulk_budget *fetched;
 };
 
 struct ocsp_flight;
@@ -142,8 +135,7 @@ struct revoker {
 	struct authority *authorities;
 	struct source *due_files, *due_fetches;
 	unsigned jobs, fetching;
-	struct bulk_budget fetched;
-	struct fetched *left; /* of authorities that have gone */
+	struct bulk_budget *fetched;
 	int inotify;
 	int64_t clocks_apart; /* wall clock less the one that never jumps, in ns */
 	struct loop_io *inotify_io;

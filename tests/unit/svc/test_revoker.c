@@ -220,6 +220,24 @@ static void fetches_and_refreshes_urls(void **state)
 	assert_true(revokes_once_configured(&authority, &want));
 }
 
+/* What came and is of no use counts as what did not come. */
+static void counts_fetches_in_vain(void **state)
+{
+	struct rig *rig = *state;
+	const char *url = server_url(&rig->server, "/a.crl");
+	struct expectation want = { rig, SOURCE_URL, url, "\x01", "signature" };
+	struct revoker_stats stats;
+
+	put_list(rig, rig->served, "a.crl", (struct list_spec){ .number = "05", .bad_signature = true });
+	configure_with(rig, url, false, false);
+	assert_true(io_until(rig->loop, has_failed, &want, 5000));
+	put_list(rig, rig->served, "a.crl", (struct list_spec){ .number = "05" });
+	assert_true(io_until(rig->loop, is_revoked, &want, 5000));
+	revoker_stats(rig->revoker, &stats);
+	assert_true(stats.fetch_failures >= 1);
+	assert_int_equal(stats.fetches, stats.fetch_failures + 1);
+}
+
 static void a_url_that_may_not_be_asked(void **state)
 {
 	struct rig *rig = *state;
@@ -523,6 +541,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_outdated_copy_only_revokes, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(a_disk_that_takes_nothing_stops_nobody, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(fetches_and_refreshes_urls, revoker_rig_set_up, revoker_rig_tear_down),
+		cmocka_unit_test_setup_teardown(counts_fetches_in_vain, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(a_url_that_may_not_be_asked, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(a_point_makes_its_first_request_wait, revoker_rig_set_up, revoker_rig_tear_down),
 		cmocka_unit_test_setup_teardown(a_wait_ends_at_its_deadline, revoker_rig_set_up, revoker_rig_tear_down),
