@@ -53,7 +53,7 @@ struct source *source_get(struct revoker *revoker, struct authority *authority, 
 	source->copy = copy_path(revoker, source);
 	source->timer = loop_timer_new(revoker->loop, on_timer, source);
 	source->watch = -1;
-	if (kind == SOURCE_FILE || kind == SOURCE_DENY)
+	if (source_is_file(source))
 		watch_add(revoker, source);
 	DL_APPEND(authority->sources, source);
 	return source;
@@ -183,17 +183,12 @@ static void fetch(struct revoker *revoker, struct source *source)
 	source_failed(revoker, source, "this URL cannot be fetched, or too many are");
 }
 
-static bool is_file(const struct source *source)
-{
-	return source->kind == SOURCE_FILE || source->kind == SOURCE_DENY;
-}
-
 /* The copy first, so that what was known before the start is known again at once, and a list
  * older than it is seen to be that. Later it stands for bytes that need not be fetched again. */
 static bool is_from_copy(const struct source *source)
 {
 	return source->copy &&
-	       (!source->copy_tried || (source->rebuild && !is_file(source) && !source->copy_useless));
+	       (!source->copy_tried || (source->rebuild && !source_is_file(source) && !source->copy_useless));
 }
 
 static void start(struct revoker *revoker, struct source *source)
@@ -204,7 +199,7 @@ static void start(struct revoker *revoker, struct source *source)
 	source->copy_tried = true;
 	if (from_copy) {
 		source_work(source, LIST_FROM_COPY, (struct bulk){ 0 });
-	} else if (is_file(source)) {
+	} else if (source_is_file(source)) {
 		watch_note(source);
 		source->last_try = clock_wall_s();
 		source->tries++;
@@ -216,7 +211,7 @@ static void start(struct revoker *revoker, struct source *source)
 
 void source_rebuild_first(struct revoker *revoker, struct source *source)
 {
-	if (!revoker->awaited || !(is_file(source) || is_from_copy(source)))
+	if (!revoker->awaited || !(source_is_file(source) || is_from_copy(source)))
 		return;
 	if (source->get) {
 		http_cancel(source->get);
@@ -254,7 +249,7 @@ void source_due(struct revoker *revoker, struct source *source)
 	}
 	if (!source->is_due) {
 		source->is_due = true;
-		source->due_list = is_file(source) || is_from_copy(source) ? &revoker->due_files :
+		source->due_list = source_is_file(source) || is_from_copy(source) ? &revoker->due_files :
 									     &revoker->due_fetches;
 		DL_APPEND2(*source->due_list, source, prev_due, next_due);
 	}

@@ -15,11 +15,6 @@
 /* How often a list is looked for that says no nextUpdate. */
 #define WITHOUT_NEXT 3600.0
 
-static bool is_url(const struct source *source)
-{
-	return source->kind == SOURCE_URL || source->kind == SOURCE_POINT;
-}
-
 static void try_after(struct source *source, int64_t ns)
 {
 	source->next_try = clock_mono_ns() + ns;
@@ -270,7 +265,7 @@ void source_replan(struct revoker *revoker, struct source *source)
 		return;
 	if (source->failed)
 		source_due(revoker, source);
-	else if (is_url(source) && source->last_good)
+	else if (!source_is_file(source) && source->last_good)
 		plan_refresh(revoker, source, false);
 }
 
@@ -287,7 +282,7 @@ static void done_copy(struct revoker *revoker, struct source *source, struct lis
 		source->rebuild = source->copy_useless = true;
 	}
 	/* A delta may have come while the copy was read: then it is read once more before anybody decides. */
-	if (is_url(source) && !is_under_way(source) && !(source->again && source->rebuild))
+	if (!source_is_file(source) && !is_under_way(source) && !(source->again && source->rebuild))
 		no_longer_awaited(revoker, source);
 	if (!was_rebuilt || job->err)
 		source->again = true;
@@ -316,7 +311,7 @@ static void done_new(struct revoker *revoker, struct source *source, struct list
 		take_over(revoker, source, job);
 	note_doubts(source, job);
 	note_copy(revoker, source, job);
-	if (is_url(source))
+	if (!source_is_file(source))
 		plan_refresh(revoker, source, job->unchanged);
 	else
 		source->failed = 0;

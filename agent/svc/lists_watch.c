@@ -37,11 +37,6 @@ static bool is_same(const struct file_mark *a, const struct file_mark *b)
 	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
-static bool is_file(const struct source *source)
-{
-	return source->kind == SOURCE_FILE || source->kind == SOURCE_DENY;
-}
-
 void watch_note(struct source *source)
 {
 	source->seen = source->polled = mark_of(source->name);
@@ -97,7 +92,7 @@ static void on_poll(void *arg)
 		replan_all(revoker);
 	HASH_ITER(hh, revoker->authorities, authority, next)
 		for (struct source *source = authority->sources; source; source = source->next)
-			if (is_file(source))
+			if (source_is_file(source))
 				poll_file(revoker, source);
 	loop_timer_set(revoker->poll_timer, POLL_NS);
 }
@@ -108,7 +103,7 @@ static void look_by_watch(struct revoker *revoker, int watch, bool has_gone)
 
 	HASH_ITER(hh, revoker->authorities, authority, next)
 		for (struct source *source = authority->sources; source; source = source->next) {
-			if (!is_file(source) || source->watch != watch)
+			if (!source_is_file(source) || source->watch != watch)
 				continue;
 			if (has_gone)
 				source->watch = -1;

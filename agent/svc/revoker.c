@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/config.h"
 #include "svc/revoker_inside.h"
 
 /* How long after a state its predecessors are looked at. */
@@ -166,11 +167,6 @@ static struct authority *authority_get(struct revoker *revoker, const char *name
 	return authority;
 }
 
-static bool is_url(const char *name)
-{
-	return !strncasecmp(name, "http://", 7) || !strncasecmp(name, "https://", 8);
-}
-
 static void want(struct revoker *revoker, struct authority *authority, enum source_kind kind, const char *name)
 {
 	struct source *source = source_get(revoker, authority, kind, name);
@@ -179,7 +175,7 @@ static void want(struct revoker *revoker, struct authority *authority, enum sour
 		return;
 	source->is_wanted = true;
 	/* Of a URL only the copy is waited for: what was denied before a start is denied by its first answer. */
-	if (kind == SOURCE_FILE || kind == SOURCE_DENY || (source->copy && !source->copy_tried))
+	if (source_is_file(source) || (source->copy && !source->copy_tried))
 		source_await(revoker, source);
 }
 
@@ -212,7 +208,7 @@ static void apply(struct revoker *revoker, const struct revoker_authority *said)
 	for (source = authority->sources; source; source = source->next)
 		source->is_wanted = false;
 	for (size_t i = 0; i < said->list_count; i++)
-		want(revoker, authority, is_url(said->lists[i]) ? SOURCE_URL : SOURCE_FILE, said->lists[i]);
+		want(revoker, authority, crl_is_url(said->lists[i]) ? SOURCE_URL : SOURCE_FILE, said->lists[i]);
 	for (size_t i = 0; i < said->deny_count; i++)
 		want(revoker, authority, SOURCE_DENY, said->deny_files[i]);
 	drop_unwanted(revoker, authority);

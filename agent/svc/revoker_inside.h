@@ -182,6 +182,12 @@ void revoker_acked(struct revoker *revoker);
 
 /* lists.c */
 
+/* It is read and watched; others are fetched. */
+static inline bool source_is_file(const struct source *source)
+{
+	return source->kind == SOURCE_FILE || source->kind == SOURCE_DENY;
+}
+
 /* The source of that name, made when it is new. */
 struct source *source_get(struct revoker *revoker, struct authority *authority, enum source_kind kind,
 			  const char *name);
