@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "pki/der.h"
+#include "pki/verify.h"
 
 /* d2i takes BER around the signed part; a certificate has one encoding, or its hash means nothing.
  * What is signed nobody but its issuer can write another way. */
@@ -60,9 +61,12 @@ uint32_t x509_name_hash(const struct X509_name_st *name)
 	return ok ? (uint32_t)hash : 0;
 }
 
+/* Two messages of one digest are found in half as many bits as it has. */
 static bool is_weak_digest(int nid)
 {
-	return nid == NID_sha1 || nid == NID_md5 || nid == NID_md4 || nid == NID_md2 || nid == NID_md5_sha1;
+	const EVP_MD *digest = EVP_get_digestbynid(nid);
+
+	return !digest || nid == NID_md5_sha1 || EVP_MD_get_size(digest) * 4 < VERIFY_SECURITY_BITS;
 }
 
 /* RSASSA-PSS names its digest in the parameters; left out, it is SHA-1 (RFC 4055 3.1). */

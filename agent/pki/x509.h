@@ -49,8 +49,8 @@ bool x509_spki_sha256(const struct x509_st *x509, uint8_t *out);
 bool x509_issuer_key(const struct x509_st *x509, uint8_t *out);
 
 /*
- * True when signatures of that kind are not taken: their digest is SHA-1 or an MD, or nobody knows what it is. It is the
- * same line for chains (security level 2), lists and OCSP answers.
+ * True when signatures of that kind are not taken: their digest is as short as that of SHA-1, or nobody knows
+ * what it is. It is the same line for chains (security level 2), lists and OCSP answers.
  */
 struct X509_algor_st;
 bool x509_is_weak(const struct X509_algor_st *algorithm);

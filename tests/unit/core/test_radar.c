@@ -63,14 +63,17 @@ static void no_more_than_the_nearest(void **state)
 	(void)state;
 	/* In one hour and over several; every loop tells of the same ones. */
 	for (int64_t hour = 0; hour < 3; hour++)
-		for (size_t i = 0; i < 6; i++)
-			see(radar, "a", serials[i], NOW + (serials[i][0] - '0') * DAY, NOW + hour * 3600);
+		for (size_t i = 0; i < 12; i++)
+			see(radar, "a", serials[i % 6], NOW + (serials[i % 6][0] - '0') * DAY, NOW + hour * 3600);
 	tells(radar, "a", NOW + 2 * 3600, "123");
 	/* The first has expired: it hides none of the others. */
 	see(radar, "b", "1", NOW + 10, NOW);
 	see(radar, "b", "2", NOW + 20, NOW);
 	tells(radar, "b", NOW + 10, "12");
 	tells(radar, "b", NOW + 11, "2");
+	/* Another CA's with the same serial. */
+	see(radar, "b", "2", NOW + 30, NOW);
+	tells(radar, "b", NOW + 11, "22");
 	/* A clock that has gone back knows nothing of what is to come. */
 	tells(radar, "a", NOW - 7200, "");
 	radar_free(radar);

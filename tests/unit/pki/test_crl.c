@@ -254,6 +254,7 @@ static void test_weak_signatures(void **state)
 	(void)state;
 	check_strength(CERTS_RSA, "MD5", true, ERR_CRYPTO);
 	check_strength(CERTS_RSA, "SHA1", true, ERR_CRYPTO);
+	check_strength(CERTS_RSA, "RIPEMD160", true, ERR_CRYPTO);
 	check_strength(CERTS_EC, "SHA1", true, ERR_CRYPTO);
 	check_strength(CERTS_RSA_PSS, "SHA1", true, ERR_CRYPTO);
 	check_strength(CERTS_RSA_1024, "SHA256", false, ERR_CRYPTO);
