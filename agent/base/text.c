@@ -153,33 +153,33 @@ bool text_is_token(struct slice s)
 	return s.len > 0;
 }
 
-/* Eight bytes at a time: no byte below 0x20 and no 0x7f in a word. */
-static bool word_is_plain(uint64_t word)
-{
-	const uint64_t ones = 0x0101010101010101, high = ones << 7;
-	uint64_t low = word - ones * 0x20, del = word ^ ones * 0x7f;
+#define ONES UINT64_C(0x0101010101010101)
 
-	return ((low & ~word & high) | ((del - ones) & ~del & high)) == 0;
-}
-
-static bool is_plain(struct slice s)
+/* Sets the highest bit of a byte, unless all eight are of 0x20 to 0x7e: those neither borrow nor carry here. */
+static uint64_t unplain(const uint8_t *eight)
 {
 	uint64_t word;
 
+	memcpy(&word, eight, sizeof(word));
+	return (word - ONES * 0x20) | (word + ONES);
+}
+
+/* ASCII that can be printed, which nearly every text is. */
+static bool is_plain(struct slice s)
+{
+	uint64_t all = 0;
+
 	if (s.len < 8) {
 		for (size_t i = 0; i < s.len; i++)
-			if (s.ptr[i] < 0x20 || s.ptr[i] == 0x7f)
+			if (s.ptr[i] < 0x20 || s.ptr[i] > 0x7e)
 				return false;
 		return true;
 	}
-	for (size_t i = 0; i < s.len - 8; i += 8) {
-		memcpy(&word, s.ptr + i, 8);
-		if (!word_is_plain(word))
-			return false;
-	}
+	for (size_t i = 0; i < s.len - 8; i += 8)
+		all |= unplain(s.ptr + i);
 	/* The last eight, some of them for the second time. */
-	memcpy(&word, s.ptr + s.len - 8, 8);
-	return word_is_plain(word);
+	all |= unplain(s.ptr + s.len - 8);
+	return !(all & HIGH_BITS);
 }
 
 bool text_has_control(struct slice s)

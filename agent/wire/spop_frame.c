@@ -43,7 +43,7 @@ enum spop_status spop_frame_decode(struct slice bytes, struct spop_frame *out)
 size_t spop_frame_begin(struct buf *out, const struct spop_frame *header)
 {
 	size_t begun = out->len;
-	uint8_t *p = buf_want(out, SPOP_PREFIX + 5);
+	uint8_t *p = buf_want(out, SPOP_PREFIX + 5 + 2 * VARINT_ROOM), *end;
 
 	if (!p)
 		return begun;
@@ -53,9 +53,8 @@ size_t spop_frame_begin(struct buf *out, const struct spop_frame *header)
 	p[6] = (uint8_t)(header->flags >> 16);
 	p[7] = (uint8_t)(header->flags >> 8);
 	p[8] = (uint8_t)header->flags;
-	buf_added(out, SPOP_PREFIX + 5);
-	buf_varint(out, header->stream_id);
-	buf_varint(out, header->frame_id);
+	end = varint_write(varint_write(p + SPOP_PREFIX + 5, header->stream_id), header->frame_id);
+	buf_added(out, (size_t)(end - p));
 	return begun;
 }
 
