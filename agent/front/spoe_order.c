@@ -3,16 +3,24 @@
 
 #include "wire/spop.h"
 
-/* Both pieces are SPOE_ORDER_HEAD bytes; what lies behind the name is left out. */
+/* Whether the first `size` of eight bytes are those of the other eight, which end in zeros. */
+static inline bool is_word(const uint8_t *bytes, const uint8_t *other, unsigned size)
+{
+	static const uint8_t window[16] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	uint64_t is, wanted, mask;
+
+	memcpy(&is, bytes, sizeof(is));
+	memcpy(&wanted, other, sizeof(wanted));
+	memcpy(&mask, window + sizeof(mask) - size, sizeof(mask));
+	return (is & mask) == wanted;
+}
+
+/* Both pieces are SPOE_ORDER_HEAD bytes; most names end in the first eight. */
 static inline bool is_head(const uint8_t *bytes, const struct spoe_order_step *step)
 {
-	static const uint8_t window[2 * SPOE_ORDER_HEAD] = { [0 ... SPOE_ORDER_HEAD - 1] = 0xff };
-	uint64_t is[2], wanted[2], mask[2];
-
-	memcpy(is, bytes, SPOE_ORDER_HEAD);
-	memcpy(wanted, step->head, SPOE_ORDER_HEAD);
-	memcpy(mask, window + SPOE_ORDER_HEAD - step->size, SPOE_ORDER_HEAD);
-	return (((is[0] & mask[0]) ^ wanted[0]) | ((is[1] & mask[1]) ^ wanted[1])) == 0;
+	if (step->size <= 8)
+		return is_word(bytes, step->head, step->size);
+	return memcmp(bytes, step->head, 8) == 0 && is_word(bytes + 8, step->head + 8, step->size - 8u);
 }
 
 /* NULL without memory. */

@@ -123,16 +123,18 @@ static void another_order_is_known_up_to_the_difference(void **state)
 /* One name begins like another, or is as long. */
 static void a_name_is_known_as_a_whole(void **state)
 {
-	static const char *const others[] = { "certs", "cer", "Cert", "cart", "" };
-	struct spoe_order order = learned((const int[]){ 0, -1 });
+	static const struct { int known; const char *other; } rows[] = {
+		{ 0, "certs" }, { 0, "cer" }, { 0, "Cert" }, { 0, "cart" }, { 0, "" },
+		{ 2, "Tls_version" }, { 2, "tls_veRsion" }, { 2, "tls_verSion" }, { 2, "tls_versioN" } };
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct spoe_order order = learned((const int[]){ rows[i].known, -1 });
 		struct value value = value_of(0);
 		struct buf b = buf_capped(0);
 		struct read read;
 
-		spop_arg_encode(&b, slice_str(others[i]), &value);
+		spop_arg_encode(&b, slice_str(rows[i].other), &value);
 		read_message(&read, &order, buf_slice(&b), 1);
 		assert_int_equal(read.known, 0);
 		arena_fini(&read.arena);
