@@ -22,7 +22,7 @@
 /* How many that are in use get another round before one has to go. */
 #define LOOKS_MAX 64
 /* So many places for each certificate that few push each other out. */
-#define PLACES_EACH 2
+#define PLACES_EACH 4
 #define FIRST_PLACES 64
 
 struct key {

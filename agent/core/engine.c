@@ -164,12 +164,6 @@ void engine_wake(struct engine *engine)
 	engine->slow = 0;
 }
 
-void engine_rest(struct engine *engine)
-{
-	engine->awake = false;
-	engine->clock_known = false;
-}
-
 static int64_t read_clock(struct engine *engine)
 {
 	engine->clock_ns = engine->env.mono_ns();
@@ -542,6 +536,13 @@ static void count_cache(struct engine *engine)
 	atomic_store_explicit(&metrics->cache_unverified, stats.unverified, memory_order_relaxed);
 }
 
+void engine_rest(struct engine *engine)
+{
+	engine->awake = false;
+	engine->clock_known = false;
+	count_cache(engine);
+}
+
 static void note_certificate(struct engine *engine, const struct request *req)
 {
 	struct cert_entry *entry = req->cert;
@@ -565,7 +566,8 @@ void engine_release(struct engine *engine, struct request *req)
 			metric_add(&engine->metrics.observed[req->observed], 1);
 		if (req->cert && req->cert->result.error == 0)
 			note_certificate(engine, req);
-		count_cache(engine);
+		if (!engine->awake)
+			count_cache(engine);
 		if (engine->env.record &&
 		    decision_wanted(req, snapshot_config(req->snapshot)->decisions_level))
 			record(engine, req, took_ns);

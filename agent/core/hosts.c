@@ -38,10 +38,11 @@ struct record {
 
 struct host_index {
 	struct slot *slots;
-	size_t slot_count, used; /* a power of two */
+	size_t slot_count, used; /* a power of two; all patterns but "*" */
 	struct buf records;
 	size_t count[PATTERN_KIND_COUNT];
 	size_t longest; /* name of a wildcard */
+	size_t any;	/* the value of "*" */
 	uint64_t seed;
 };
 
@@ -120,6 +121,10 @@ static bool find(const struct host_index *index, const struct key *key, size_t *
 	if (index->count[key->kind] == 0 ||
 	    (key->kind != PATTERN_EXACT && key->name.len > index->longest))
 		return false;
+	if (key->kind == PATTERN_ANY) {
+		*value = index->any;
+		return true;
+	}
 	slot = slot_of(index, key, hash_key(index, key));
 	if (!slot->record)
 		return false;
@@ -154,6 +159,11 @@ enum err host_index_put(struct host_index *index, struct slice pattern, size_t *
 
 	if (find(index, &key, value))
 		return ERR_DUPLICATE;
+	if (key.kind == PATTERN_ANY) {
+		index->any = *value;
+		index->count[PATTERN_ANY] = 1;
+		return ERR_OK;
+	}
 	if (++index->used * 2 > index->slot_count)
 		grow(index);
 	*slot_of(index, &key, hash) = (struct slot){ hash, (uint32_t)index->records.len + 1 };
@@ -168,10 +178,12 @@ enum err host_index_put(struct host_index *index, struct slice pattern, size_t *
 /* The key of a walk's next step; false when there is none left. */
 static bool next_key(const struct host_index *index, struct host_walk *walk, struct key *key)
 {
-	struct slice rest = slice_sub(walk->host, walk->at, walk->host.len);
+	struct slice rest;
 
 	switch (walk->step++) {
 	case 0:
+		if (index->used == 0)
+			break;
 		*key = (struct key){ walk->host, PATTERN_EXACT };
 		return true;
 	case 1:
@@ -180,6 +192,7 @@ static bool next_key(const struct host_index *index, struct host_walk *walk, str
 	case 2:
 		if (index->count[PATTERN_BELOW] + index->count[PATTERN_WITHIN] == 0)
 			break;
+		rest = slice_sub(walk->host, walk->at, walk->host.len);
 		walk->at += slice_find(rest, '.') + 1;
 		if (walk->at >= walk->host.len)
 			break;
@@ -187,6 +200,7 @@ static bool next_key(const struct host_index *index, struct host_walk *walk, str
 		return true;
 	case 3:
 		walk->step = 2;
+		rest = slice_sub(walk->host, walk->at, walk->host.len);
 		*key = (struct key){ rest, PATTERN_WITHIN };
 		return true;
 	case 4:

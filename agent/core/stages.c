@@ -69,11 +69,12 @@ static const uint8_t kinds[ARG_COUNT] = {
 
 static bool has_wrong_type(struct request *req)
 {
-	unsigned wrong = 0;
+	unsigned right = 1;
 
+#pragma GCC unroll 18
 	for (enum arg arg = 0; arg < ARG_COUNT; arg++)
-		wrong |= ~((unsigned)kinds[arg] >> req->args[arg].kind) & 1;
-	if (!wrong)
+		right &= (unsigned)kinds[arg] >> req->args[arg].kind;
+	if (right)
 		return false;
 	for (enum arg arg = 0; arg < ARG_COUNT; arg++)
 		if (!(kinds[arg] >> req->args[arg].kind & 1))

@@ -82,6 +82,23 @@ static void longest_wins(void **state)
 	host_index_free(index);
 }
 
+static void only_the_star(void **state)
+{
+	static const char *const patterns[] = { "*", NULL };
+	struct host_index *index = index_of(patterns);
+	size_t number = 7;
+
+	(void)state;
+	matches(index, "a.example", "0");
+	matches(index, "", "0");
+	assert_false(host_index_named(index, SLICE_EMPTY, &number));
+	assert_false(host_index_named(index, SLICE_LIT("*"), &number));
+	assert_int_equal(host_index_put(index, SLICE_LIT("b"), &number), ERR_OK);
+	matches(index, "b", "7 0");
+	matches(index, "c", "0");
+	host_index_free(index);
+}
+
 static void twice(void **state)
 {
 	static const char *const patterns[] = { "a", "*.a", "*a", "*", NULL };
@@ -171,7 +188,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(empty), cmocka_unit_test(no_match), cmocka_unit_test(longest_wins),
-		cmocka_unit_test(twice), cmocka_unit_test(many), cmocka_unit_test(bad_patterns),
+		cmocka_unit_test(only_the_star), cmocka_unit_test(twice),
+		cmocka_unit_test(many), cmocka_unit_test(bad_patterns),
 		cmocka_unit_test(good_patterns), cmocka_unit_test(meetings),
 	};
 

@@ -260,6 +260,27 @@ static void explanations_hold_no_control_characters_and_have_an_end(void **state
 	rig_done(request);
 }
 
+static uint64_t cache_looks(void)
+{
+	const struct metrics *metrics = engine_metrics(rig->engine);
+
+	return metrics->cache_hits + metrics->cache_misses;
+}
+
+static void what_the_cache_counts_is_told_when_a_batch_is_over(void **state)
+{
+	uint64_t before = cache_looks();
+
+	(void)state;
+	CHECK(REASON_ALLOWED, "decision", ALICE);
+	assert_int_equal(cache_looks(), before + 1);
+	engine_wake(rig->engine);
+	CHECK(REASON_ALLOWED, "decision", ALICE);
+	CHECK(REASON_ALLOWED, "decision", ALICE);
+	engine_rest(rig->engine);
+	assert_int_equal(cache_looks(), before + 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +297,7 @@ int main(void)
 		cmocka_unit_test(a_host_that_requires_nothing),
 		cmocka_unit_test(raw_paths_are_taken_as_they_come),
 		cmocka_unit_test(a_host_that_observes_lets_pass_and_says_why_it_would_not),
+		cmocka_unit_test(what_the_cache_counts_is_told_when_a_batch_is_over),
 		cmocka_unit_test(explanations_hold_no_control_characters_and_have_an_end),
 	};
 
