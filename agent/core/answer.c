@@ -140,6 +140,8 @@ static enum err add_certificate_headers(struct request *req)
 		err = header_block_add(&verdict->req_set, entry->der_headers);
 	if (!err)
 		err = header_block_add(&verdict->req_set, entry->chain_headers);
+	verdict->encoded_edits = &req->cert->encoded_edits;
+	verdict->kept_parts = verdict->req_set.count;
 	return err;
 }
 

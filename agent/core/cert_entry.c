@@ -437,6 +437,7 @@ void cert_entry_unref(struct cert_entry *entry)
 	free(entry->result.path);
 	cert_unref(entry->cert);
 	free((void *)(uintptr_t)entry->encoded.ptr);
+	free((void *)(uintptr_t)entry->encoded_edits.ptr);
 	free(entry->storage);
 	free(entry);
 }

@@ -107,12 +107,10 @@ static bool has_prefix(struct slice sent, const char *prefix)
 	return sent.len >= len && compare_folded(slice_sub(sent, 0, len), prefix) == 0;
 }
 
-bool owned_names_has(const struct owned_names *owned, struct slice name)
+bool owned_names_lists(const struct owned_names *owned, struct slice name)
 {
 	size_t low = 0, high = owned->name_count;
 
-	if (name.len == 0 || !owned->first[fold(name.ptr[0])])
-		return false;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		int order = compare_folded(name, owned->names[middle]);
@@ -124,6 +122,15 @@ bool owned_names_has(const struct owned_names *owned, struct slice name)
 		else
 			low = middle + 1;
 	}
+	return false;
+}
+
+bool owned_names_has(const struct owned_names *owned, struct slice name)
+{
+	if (name.len == 0 || !owned->first[fold(name.ptr[0])])
+		return false;
+	if (owned_names_lists(owned, name))
+		return true;
 	for (size_t i = owned->name_count; i < owned->count; i++)
 		if (has_prefix(name, owned->names[i]))
 			return true;

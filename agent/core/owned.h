@@ -19,6 +19,9 @@ void owned_names_free(struct owned_names *owned); /* NULL is fine */
 /* True when `name` (any case, '_' counting as '-') is one of them, or begins with one that is a prefix. */
 bool owned_names_has(const struct owned_names *owned, struct slice name);
 
+/* The same for those that are no prefixes. */
+bool owned_names_lists(const struct owned_names *owned, struct slice name);
+
 /* All whole names as a name block of verdict.h; prefixes can't be enumerated. */
 struct slice owned_names_block(const struct owned_names *owned);
 

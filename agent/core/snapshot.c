@@ -300,6 +300,11 @@ bool snapshot_owns(const struct snapshot *snapshot, struct slice name)
 	return owned_names_has(snapshot->owned, name);
 }
 
+bool snapshot_lists(const struct snapshot *snapshot, struct slice name)
+{
+	return owned_names_lists(snapshot->owned, name);
+}
+
 const char *snapshot_owned_name(const struct snapshot *snapshot, size_t i)
 {
 	return owned_names_get(snapshot->owned, i);

@@ -59,6 +59,9 @@ struct slice snapshot_owned_block(const struct snapshot *snapshot);
 /* True when `name` (any case, '_' counting as '-') is ours to set: built in, or in headers.owned. */
 bool snapshot_owns(const struct snapshot *snapshot, struct slice name);
 
+/* True when `name`, in whatever spelling, is one of that block. */
+bool snapshot_lists(const struct snapshot *snapshot, struct slice name);
+
 /* Grows by one with each snapshot of the process: a cheap identity for caches. */
 uint64_t snapshot_number(const struct snapshot *snapshot);
 

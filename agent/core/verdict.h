@@ -106,6 +106,10 @@ struct verdict {
 	/* Where the front of SPOE keeps those six as it sends them, malloc'd, for the certificate's next
 	 * request; the cache entry frees it. NULL: nowhere. */
 	struct slice *encoded;
+	/* The first part of req_del and the first kept_parts of req_set are the same with each request of the
+	 * certificate. Where the front of ext_authz keeps them as it sends them, as above. */
+	struct slice *encoded_edits;
+	size_t kept_parts;
 	/* Last, since only their counts are cleared. */
 	struct header_block req_del, req_set;	   /* allow: names to remove, then pairs to add */
 	struct header_block res_del, res_set;	   /* allow: for the origin's response */

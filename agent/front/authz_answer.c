@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "front/authz_answer.h"
 
+#include "base/mem.h"
+#include "base/reader.h"
 #include "base/text.h"
 #include "core/request_headers.h"
+#include "core/snapshot.h"
 #include "front/pairs.h"
 #include "wire/authz.h"
 
-/* Protobuf's strings are UTF-8. */
-static enum err collect(struct pairs *pairs, const struct header_block *set)
+/* From the cursor to the end. Protobuf's strings are UTF-8. */
+static enum err collect(struct pairs *pairs, const struct header_block *set, struct header_cursor cursor)
 {
-	struct header_cursor cursor = { 0 };
 	struct slice name, value;
 	enum err err = ERR_OK;
 
@@ -20,9 +22,9 @@ static enum err collect(struct pairs *pairs, const struct header_block *set)
 }
 
 /* Marks what is set in the place of the client's own, and tells Envoy to remove the rest. */
-static void put_removals(struct buf *out, struct pairs *pairs, const struct header_block *del)
+static void put_removals(struct buf *out, struct pairs *pairs, const struct header_block *del,
+			 struct header_cursor cursor)
 {
-	struct header_cursor cursor = { 0 };
 	struct slice name;
 
 	while (header_block_next_name(del, &cursor, &name)) {
@@ -35,17 +37,93 @@ static void put_removals(struct buf *out, struct pairs *pairs, const struct head
 	}
 }
 
+static enum err add_client_cert(struct pairs *pairs, const struct verdict *verdict)
+{
+	return verdict->client_cert ? pairs_add(pairs, SLICE_LIT("client-cert"), verdict->client_cert_value) : ERR_OK;
+}
+
+/*
+ * Keeps what is the same for all requests with a certificate: how long the removals are, they, and its
+ * headers. All of these stand in the place of the client's own, so that no request matters. Client-Cert
+ * is the longest and comes last, behind a worker's headers: it is not kept.
+ */
+static void encode_kept(const struct verdict *verdict)
+{
+	const struct header_block del = { 1, { verdict->req_del.parts[0] } };
+	struct header_block set = verdict->req_set;
+	struct header_cursor begin = { 0 };
+	struct buf b = buf_capped(0);
+	struct pairs pairs;
+	bool replaces = true;
+
+	set.count = verdict->kept_parts;
+	if (collect(&pairs, &set, begin) || add_client_cert(&pairs, verdict))
+		return;
+	buf_u32(&b, 0);
+	put_removals(&b, &pairs, &del, begin);
+	buf_patch_u32(&b, 0, (uint32_t)(b.len - sizeof(uint32_t)));
+	for (unsigned i = 1; i <= pairs.count; i++) {
+		const struct pair *pair = &pairs.items[i];
+
+		replaces = replaces && pair->deleted;
+		if (i < pairs.count || !verdict->client_cert)
+			authz_put_header(&b, AUTHZ_HEADERS, pair->name, pair->value, false);
+	}
+	if (replaces)
+		*verdict->encoded_edits = slice_of(mem_dup(buf_slice(&b)), b.len);
+	buf_fini(&b);
+}
+
+/* Whether no other edit of the verdict has to do with one that is kept. */
+static bool stand_apart(const struct request *req, const struct pairs *others)
+{
+	struct header_cursor del = { .part = 1 };
+	struct slice name;
+
+	if (others->count > PAIRS_MAX / 2)
+		return false;
+	for (unsigned i = 1; i <= others->count; i++)
+		if (snapshot_lists(req->snapshot, others->items[i].name))
+			return false;
+	while (header_block_next_name(&req->verdict.req_del, &del, &name))
+		if (snapshot_lists(req->snapshot, name))
+			return false;
+	return true;
+}
+
+/* Collects what is not kept. False: it has to do with what is, so that everything is put together anew. */
+static bool collect_others(struct pairs *pairs, const struct request *req)
+{
+	const struct verdict *verdict = &req->verdict;
+
+	if (!verdict->encoded_edits)
+		return false;
+	if (verdict->encoded_edits->len == 0)
+		encode_kept(verdict);
+	return verdict->encoded_edits->len &&
+	       !collect(pairs, &verdict->req_set, (struct header_cursor){ .part = verdict->kept_parts }) &&
+	       stand_apart(req, pairs);
+}
+
 static enum err put_request_headers(struct buf *out, const struct request *req)
 {
 	const struct verdict *verdict = &req->verdict;
+	struct reader kept = reader_of(SLICE_EMPTY);
 	struct pairs pairs;
-	enum err err = collect(&pairs, &verdict->req_set);
+	bool others = collect_others(&pairs, req);
+	enum err err = others ? ERR_OK : collect(&pairs, &verdict->req_set, (struct header_cursor){ 0 });
 
-	if (!err && verdict->client_cert)
-		err = pairs_add(&pairs, SLICE_LIT("client-cert"), verdict->client_cert_value);
+	if (!err)
+		err = add_client_cert(&pairs, verdict);
 	if (err)
 		return err;
-	put_removals(out, &pairs, &verdict->req_del);
+	if (others) {
+		kept = reader_of(*verdict->encoded_edits);
+		buf_put(out, reader_bytes(&kept, reader_u32(&kept)));
+		pairs.items[pairs.count].deleted = verdict->client_cert;
+	}
+	put_removals(out, &pairs, &verdict->req_del, (struct header_cursor){ .part = others });
+	buf_put(out, reader_rest(&kept));
 	for (unsigned i = 1; i <= pairs.count; i++) {
 		const struct pair *pair = &pairs.items[i];
 		struct slice value, ignored;
@@ -74,7 +152,7 @@ static enum err put_response_headers(struct buf *out, const struct request *req,
 	*undeletable = 0;
 	if (verdict->res_set.count + verdict->res_del.count == 0)
 		return ERR_OK;
-	err = collect(&pairs, &verdict->res_set);
+	err = collect(&pairs, &verdict->res_set, cursor);
 	if (err)
 		return err;
 	while (header_block_next_name(&verdict->res_del, &cursor, &name)) {
