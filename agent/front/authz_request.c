@@ -71,14 +71,14 @@ static enum reason fill_chain_from(const struct checking *checking, struct slice
 
 static enum reason fill_chain(const struct checking *checking)
 {
-	struct authz_cursor cursor = { 0 };
-	struct slice name, value, found = SLICE_EMPTY;
+	const struct authz_request *check = checking->check;
+	struct slice found = SLICE_EMPTY;
 	unsigned count = 0;
 
-	while (authz_header_next(checking->check, &cursor, &name, &value)) {
-		if (!slice_eq_nocase(name, XFCC))
+	for (unsigned i = 0; i < check->header_count; i++) {
+		if (!slice_eq_nocase(check->headers[i].name, XFCC))
 			continue;
-		found = value;
+		found = check->headers[i].value;
 		count++;
 	}
 	if (count > 1)
@@ -106,20 +106,29 @@ static enum reason fill_peer(const struct checking *checking)
 	return REASON_ALLOWED;
 }
 
+/* What they take as rows, at most. */
+static size_t headers_size(const struct authz_request *check)
+{
+	size_t size = 2;
+
+	for (unsigned i = 0; i < check->header_count; i++)
+		size += check->headers[i].name.len + check->headers[i].value.len + 2 * VARINT_ROOM;
+	return size;
+}
+
 /* Rows of HAProxy's req.hdrs_bin, which is what every stage reads: pseudo headers out, :authority as host. */
 static enum reason fill_headers(const struct checking *checking)
 {
 	const struct authz_request *check = checking->check;
-	struct slice source = check->has_header_map ? check->header_map : check->http, name, value;
-	/* A name or a value takes two bytes of length at least in the one form, and three at most over it in the other. */
-	size_t room = source.len + 8 * (size_t)check->header_count + 2;
+	size_t room = headers_size(check);
 	uint8_t *bytes = arena_take(checking->filling.req->arena, room);
-	struct authz_cursor cursor = { 0 };
 	struct buf b = buf_fixed(bytes, room);
 
 	if (!bytes)
 		return fill_no_memory(&checking->filling);
-	while (authz_header_next(check, &cursor, &name, &value)) {
+	for (unsigned i = 0; i < check->header_count; i++) {
+		struct slice name = check->headers[i].name, value = check->headers[i].value;
+
 		if (name.len == 0)
 			return fill_bad(&checking->filling, "a header without a name");
 		if (name.ptr[0] == ':') {
@@ -142,15 +151,14 @@ static enum reason fill_headers(const struct checking *checking)
 
 static enum reason fill_extensions(const struct checking *checking)
 {
-	struct authz_cursor cursor = { 0 };
-	struct slice name, value;
+	const struct authz_request *check = checking->check;
 	struct value *place;
 
-	while (authz_extension_next(checking->check, &cursor, &name, &value)) {
+	for (unsigned i = 0; i < check->extension_count; i++) {
 		/* Always an argument by another name: the route's constants stand for nothing that Envoy saw. */
-		if (request_extra(checking->filling.req, name, &place))
+		if (request_extra(checking->filling.req, check->extensions[i].name, &place))
 			return fill_no_memory(&checking->filling);
-		*place = (struct value){ .kind = VALUE_TEXT, .bytes = value };
+		*place = (struct value){ .kind = VALUE_TEXT, .bytes = check->extensions[i].value };
 	}
 	return REASON_ALLOWED;
 }

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <xxhash.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 
 /*
@@ -76,127 +77,65 @@ static void nested(struct reader *r, const struct reader *inner)
 		reader_fail(r, reader_err(inner));
 }
 
-/* key = 1, value = 2 of a map entry, and raw_value = 3 of a HeaderValue. */
-struct pair {
-	struct slice key, value, raw;
-	bool has_raw;
-};
-
-/* raw: it is a HeaderValue. */
-static enum err read_pair(struct slice message, bool raw, struct pair *out)
+/* key = 1, value = 2 of a map entry; raw: and raw_value = 3 of a HeaderValue, which is the value unless it is empty. */
+static enum err read_pair(struct slice message, bool raw, struct authz_pair *out)
 {
 	struct reader r = reader_of(message);
+	struct slice raw_value = SLICE_EMPTY;
 	struct pb_field field;
 	uint32_t seen = 0;
 
-	*out = (struct pair){ .key = SLICE_EMPTY };
+	*out = (struct authz_pair){ .name = SLICE_EMPTY };
 	while (pb_next(&r, &field)) {
-		if (field.number == 1 && pb_is(&r, &field, PB_BYTES, &seen)) {
-			out->key = text(&r, field.bytes);
-		} else if (field.number == 2 && pb_is(&r, &field, PB_BYTES, &seen)) {
+		if (field.number == 1 && pb_is(&r, &field, PB_BYTES, &seen))
+			out->name = text(&r, field.bytes);
+		else if (field.number == 2 && pb_is(&r, &field, PB_BYTES, &seen))
 			out->value = text(&r, field.bytes);
-		} else if (raw && field.number == 3 && pb_is(&r, &field, PB_BYTES, &seen)) {
-			out->raw = field.bytes;
-			out->has_raw = field.bytes.len > 0;
-		}
+		else if (raw && field.number == 3 && pb_is(&r, &field, PB_BYTES, &seen))
+			raw_value = field.bytes;
 	}
+	if (raw_value.len)
+		out->value = raw_value;
 	return reader_err(&r);
 }
 
-/* One that read_pair has found nothing wrong with. */
-static void reread_pair(struct slice message, bool raw, struct pair *out)
+/* The next of a list of at most `max`. */
+static enum err take_pair(const struct pb_field *field, bool raw, struct authz_pair *pairs, unsigned *count,
+			  unsigned max)
 {
-	struct reader r = reader_of(message);
-	struct pb_field field;
+	struct authz_pair pair;
+	enum err err = field->type == PB_BYTES ? read_pair(field->bytes, raw, &pair) : ERR_TYPE;
 
-	*out = (struct pair){ .key = SLICE_EMPTY };
-	while (pb_next(&r, &field)) {
-		if (field.number == 1)
-			out->key = field.bytes;
-		else if (field.number == 2)
-			out->value = field.bytes;
-		else if (raw && field.number == 3 && field.bytes.len)
-			*out = (struct pair){ out->key, out->value, field.bytes, true };
-	}
+	if (err)
+		return err;
+	if (*count == max)
+		return ERR_LIMIT;
+	pairs[(*count)++] = pair;
+	return ERR_OK;
 }
 
-/* The next entry of field `number` of a message that was read before. */
-static bool next_entry(struct slice message, uint32_t number, struct authz_cursor *cursor,
-		       struct slice *entry)
+static bool has_key(const struct authz_pair *pairs, unsigned count, struct slice key)
 {
-	struct reader r = reader_of(slice_sub(message, cursor->at, message.len));
-	struct pb_field field;
-
-	while (pb_next(&r, &field)) {
-		cursor->at = message.len - reader_left(&r);
-		if (field.number != number)
-			continue;
-		*entry = field.bytes;
-		return true;
-	}
-	return false;
-}
-
-static bool next_pair(struct slice message, uint32_t number, bool raw, struct authz_cursor *cursor,
-		      struct slice *name, struct slice *value)
-{
-	struct slice entry;
-	struct pair pair;
-
-	if (!next_entry(message, number, cursor, &entry))
-		return false;
-	reread_pair(entry, raw, &pair);
-	*name = pair.key;
-	*value = pair.has_raw ? pair.raw : pair.value;
-	return true;
-}
-
-bool authz_header_next(const struct authz_request *request, struct authz_cursor *cursor,
-		       struct slice *name, struct slice *value)
-{
-	if (request->has_header_map)
-		return next_pair(request->header_map, 1, true, cursor, name, value);
-	return next_pair(request->http, 3, false, cursor, name, value);
-}
-
-bool authz_extension_next(const struct authz_request *request, struct authz_cursor *cursor,
-			  struct slice *name, struct slice *value)
-{
-	return next_pair(request->attributes, 10, false, cursor, name, value);
-}
-
-/* True when a map's entry before this one has the key. */
-static bool has_key(struct slice message, uint32_t number, unsigned before, struct slice key)
-{
-	struct authz_cursor cursor = { 0 };
-	struct slice name, value;
-
-	while (before-- && next_pair(message, number, false, &cursor, &name, &value))
-		if (slice_eq(name, key))
+	for (unsigned i = 0; i < count; i++)
+		if (slice_eq(pairs[i].name, key))
 			return true;
 	return false;
 }
 
-/* One entry of a map of the message that r reads: the keys of a map are all different. */
-static void take_entry(struct reader *r, struct slice message, const struct pb_field *field,
-		       struct keys *keys, unsigned *count, unsigned max)
+/* One entry of a map in a message of `size` octets: the keys of a map are all different. */
+static void take_entry(struct reader *r, size_t size, const struct pb_field *field, struct keys *keys,
+		       struct authz_pair *pairs, unsigned *count, unsigned max)
 {
-	struct pair pair;
-	enum err err;
+	enum err err = take_pair(field, false, pairs, count, max);
+	struct slice key;
 
-	if (field->type != PB_BYTES) {
-		reader_fail(r, ERR_TYPE);
+	if (err) {
+		reader_fail(r, err);
 		return;
 	}
-	err = read_pair(field->bytes, false, &pair);
-	if (err)
-		reader_fail(r, err);
-	else if (*count == max)
-		reader_fail(r, ERR_LIMIT);
-	else if (maybe_known(keys, pair.key, message.len) && has_key(message, field->number, *count, pair.key))
+	key = pairs[*count - 1].name;
+	if (maybe_known(keys, key, size) && has_key(pairs, *count - 1, key))
 		reader_fail(r, ERR_DUPLICATE);
-	else
-		++*count;
 }
 
 static void read_socket_address(struct reader *outer, struct slice message, struct authz_peer *peer)
@@ -255,17 +194,13 @@ static void read_header_map(struct reader *outer, struct slice message, struct a
 {
 	struct reader r = reader_of(message);
 	struct pb_field field;
-	struct pair pair;
 	enum err err;
 
-	out->header_map = message;
 	out->has_header_map = true;
 	while (pb_next(&r, &field)) {
 		if (field.number != 1)
 			continue;
-		err = field.type == PB_BYTES ? read_pair(field.bytes, true, &pair) : ERR_TYPE;
-		if (!err && out->header_count++ >= AUTHZ_HEADERS_MAX)
-			err = ERR_LIMIT;
+		err = take_pair(&field, true, out->headers, &out->header_count, AUTHZ_HEADERS_MAX);
 		if (err)
 			reader_fail(&r, err);
 	}
@@ -291,24 +226,25 @@ static void read_http(struct reader *outer, struct slice message, struct authz_r
 	struct keys keys;
 	struct pb_field field;
 	uint32_t seen = 0;
-	unsigned map = 0;
+	bool has_map = false;
 
 	keys.count = 0;
 	out->has_http = true;
-	out->http = message;
 	while (pb_next(&r, &field)) {
 		struct slice *place = http_text(out, field.number);
 
-		if (place && pb_is(&r, &field, PB_BYTES, &seen))
+		if (place && pb_is(&r, &field, PB_BYTES, &seen)) {
 			*place = text(&r, field.bytes);
-		else if (field.number == 3)
-			take_entry(&r, message, &field, &keys, &map, AUTHZ_HEADERS_MAX);
-		else if (field.number == 13 && pb_is(&r, &field, PB_BYTES, &seen))
+		} else if (field.number == 3) {
+			has_map = true;
+			take_entry(&r, message.len, &field, &keys, out->headers, &out->header_count,
+				   AUTHZ_HEADERS_MAX);
+		} else if (field.number == 13 && pb_is(&r, &field, PB_BYTES, &seen)) {
 			read_header_map(&r, field.bytes, out);
+		}
 	}
-	if (map && out->has_header_map)
+	if (has_map && out->has_header_map)
 		reader_fail(&r, ERR_DUPLICATE);
-	out->header_count += map;
 	nested(outer, &r);
 }
 
@@ -338,7 +274,6 @@ static void read_attributes(struct reader *outer, struct slice message, struct a
 	uint32_t seen = 0;
 
 	keys.count = 0;
-	out->attributes = message;
 	while (pb_next(&r, &field)) {
 		if (field.number == 1 && pb_is(&r, &field, PB_BYTES, &seen)) {
 			read_peer(&r, field.bytes, &out->source);
@@ -348,7 +283,7 @@ static void read_attributes(struct reader *outer, struct slice message, struct a
 			out->has_request = true;
 			read_one(&r, field.bytes, 2, out);
 		} else if (field.number == 10) {
-			take_entry(&r, message, &field, &keys, &out->extension_count,
+			take_entry(&r, message.len, &field, &keys, out->extensions, &out->extension_count,
 				   AUTHZ_EXTENSIONS_MAX);
 		} else if (field.number == 12 && pb_is(&r, &field, PB_BYTES, &seen)) {
 			out->has_tls = true;
@@ -364,7 +299,7 @@ enum err authz_request_decode(struct slice message, struct authz_request *out)
 	struct pb_field field;
 	uint32_t seen = 0;
 
-	*out = (struct authz_request){ .has_http = false };
+	mem_zero(out, offsetof(struct authz_request, headers));
 	while (pb_next(&r, &field))
 		if (field.number == 1 && pb_is(&r, &field, PB_BYTES, &seen))
 			read_attributes(&r, field.bytes, out);

@@ -13,6 +13,10 @@
 #define AUTHZ_HEADERS_MAX 512u
 #define AUTHZ_EXTENSIONS_MAX 256u
 
+struct authz_pair {
+	struct slice name, value;
+};
+
 struct authz_peer {
 	bool sent;
 	struct slice address; /* a textual IP, or empty: a pipe, an internal address, nothing */
@@ -28,10 +32,10 @@ struct authz_request {
 	struct slice id, method, path, host, scheme, protocol;
 	bool has_tls;
 	struct slice sni;
-	/* Where the lists stand; walked with authz_header_next and authz_extension_next. */
-	struct slice http, header_map, attributes;
 	bool has_header_map;
 	unsigned header_count, extension_count;
+	/* Last, since they are never cleared. Headers are in the order sent, pseudo headers among them. */
+	struct authz_pair headers[AUTHZ_HEADERS_MAX], extensions[AUTHZ_EXTENSIONS_MAX];
 };
 
 /*
@@ -42,17 +46,6 @@ struct authz_request {
  * context extensions than the bounds above), ERR_NOT_FOUND (no attributes).
  */
 enum err authz_request_decode(struct slice message, struct authz_request *out) MUST_USE;
-
-/* Steps through the headers, pseudo headers among them, in the order sent. Start with {0}; false at the end. */
-struct authz_cursor {
-	size_t at;
-};
-bool authz_header_next(const struct authz_request *request, struct authz_cursor *cursor,
-		       struct slice *name, struct slice *value);
-
-/* The same for context_extensions. */
-bool authz_extension_next(const struct authz_request *request, struct authz_cursor *cursor,
-			  struct slice *name, struct slice *value);
 
 /* google.rpc.Code, as far as it is used. */
 enum authz_code {

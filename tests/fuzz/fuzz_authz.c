@@ -16,10 +16,8 @@ static void check_inside(struct slice s, const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct slice message = slice_of(data, size), name, value;
-	struct authz_cursor cursor = { 0 };
+	struct slice message = slice_of(data, size), value;
 	struct authz_request request;
-	unsigned count = 0;
 
 	if (!grpc_message(message, &value))
 		check_inside(value, data, size);
@@ -31,17 +29,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_inside(request.path, data, size);
 	check_inside(request.sni, data, size);
 	check_inside(request.destination.service, data, size);
-	while (authz_header_next(&request, &cursor, &name, &value)) {
-		check_inside(name, data, size);
-		check_inside(value, data, size);
-		count++;
+	if (request.header_count > AUTHZ_HEADERS_MAX || request.extension_count > AUTHZ_EXTENSIONS_MAX)
+		abort();
+	for (unsigned i = 0; i < request.header_count; i++) {
+		check_inside(request.headers[i].name, data, size);
+		check_inside(request.headers[i].value, data, size);
 	}
-	if (count != request.header_count || count > AUTHZ_HEADERS_MAX)
-		abort();
-	cursor = (struct authz_cursor){ 0 };
-	for (count = 0; authz_extension_next(&request, &cursor, &name, &value); count++)
-		check_inside(name, data, size);
-	if (count != request.extension_count || count > AUTHZ_EXTENSIONS_MAX)
-		abort();
+	for (unsigned i = 0; i < request.extension_count; i++) {
+		check_inside(request.extensions[i].name, data, size);
+		check_inside(request.extensions[i].value, data, size);
+	}
 	return 0;
 }

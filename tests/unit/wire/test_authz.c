@@ -32,9 +32,7 @@ static void requests_are_read(void **state)
 {
 	struct buf b = buf_capped(0);
 	struct check check = whole();
-	struct authz_cursor cursor = { 0 };
 	struct authz_request request;
-	struct slice name, value;
 
 	(void)state;
 	check_write(&b, &check);
@@ -51,17 +49,11 @@ static void requests_are_read(void **state)
 	assert_true(request.has_tls && request.has_request && request.has_http);
 	assert_text(request.sni, "api.example.com");
 	assert_int_equal(request.header_count, 6);
-	for (unsigned i = 0; i < 5; i++)
-		assert_true(authz_header_next(&request, &cursor, &name, &value));
-	assert_text(name, "user-agent");
-	assert_text(value, "curl/8");
-	assert_true(authz_header_next(&request, &cursor, &name, &value));
-	assert_false(authz_header_next(&request, &cursor, &name, &value));
-	cursor = (struct authz_cursor){ 0 };
-	assert_true(authz_extension_next(&request, &cursor, &name, &value));
-	assert_text(name, "proxy_verdict");
-	assert_text(value, "verified");
-	assert_false(authz_extension_next(&request, &cursor, &name, &value));
+	assert_text(request.headers[4].name, "user-agent");
+	assert_text(request.headers[4].value, "curl/8");
+	assert_int_equal(request.extension_count, 1);
+	assert_text(request.extensions[0].name, "proxy_verdict");
+	assert_text(request.extensions[0].value, "verified");
 	buf_fini(&b);
 }
 
@@ -70,18 +62,14 @@ static void raw_headers_keep_lines_and_bytes(void **state)
 	static const struct check_pair lines[] = { { "x-a", "1" }, { "x-a", "\xff" }, { NULL, NULL } };
 	struct check check = { CHECK_GET, .headers = lines, .header_map = true };
 	struct buf b = buf_capped(0);
-	struct authz_cursor cursor = { 0 };
 	struct authz_request request;
-	struct slice name, value;
 
 	(void)state;
 	check_write(&b, &check);
 	assert_int_equal(authz_request_decode(buf_slice(&b), &request), ERR_OK);
 	assert_int_equal(request.header_count, 6);
-	for (unsigned i = 0; i < 6; i++)
-		assert_true(authz_header_next(&request, &cursor, &name, &value));
-	assert_text(name, "x-a");
-	assert_text(value, "\xff");
+	assert_text(request.headers[5].name, "x-a");
+	assert_text(request.headers[5].value, "\xff");
 	buf_fini(&b);
 }
 
@@ -90,9 +78,7 @@ static void raw_headers_may_be_empty(void **state)
 {
 	static const uint32_t path[] = { 1, 4, 2, 13, 1 }; /* attributes, request, http, header_map, headers */
 	struct buf b = buf_capped(0);
-	struct authz_cursor cursor = { 0 };
 	struct authz_request request;
-	struct slice name, value;
 	size_t begun[COUNT(path)];
 
 	(void)state;
@@ -104,9 +90,9 @@ static void raw_headers_may_be_empty(void **state)
 	for (size_t i = COUNT(path); i-- > 0;)
 		pb_end(&b, begun[i]);
 	assert_int_equal(authz_request_decode(buf_slice(&b), &request), ERR_OK);
-	assert_true(authz_header_next(&request, &cursor, &name, &value));
-	assert_text(name, "x-a");
-	assert_text(value, "1");
+	assert_int_equal(request.header_count, 1);
+	assert_text(request.headers[0].name, "x-a");
+	assert_text(request.headers[0].value, "1");
 	buf_fini(&b);
 }
 
