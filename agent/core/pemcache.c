@@ -2,21 +2,22 @@
 #include "core/pemcache.h"
 
 #include <stdlib.h>
-#include <xxhash.h>
 
 #include "base/mem.h"
 
-#define SLOTS 4096u
+#define SETS 1024u
+#define WAYS 4u
 
 /* The text, and behind it what it came to. */
 struct slot {
 	uint8_t *bytes; /* NULL: free */
+	uint64_t hash;
 	size_t text_len, der_len, first, count;
 };
 
 struct pemcache {
 	struct pemcache_stats stats;
-	struct slot slots[SLOTS];
+	struct slot sets[SETS][WAYS]; /* the newest first */
 };
 
 struct pemcache *pemcache_new(void)
@@ -28,20 +29,41 @@ void pemcache_free(struct pemcache *cache)
 {
 	if (!cache)
 		return;
-	for (size_t i = 0; i < SLOTS; i++)
-		free(cache->slots[i].bytes);
+	for (size_t i = 0; i < SETS * WAYS; i++)
+		free(cache->sets[i / WAYS][i % WAYS].bytes);
 	free(cache);
 }
 
-/* Nobody gains by making texts collide: they are decoded then, as ever. */
-static struct slot *slot_of(struct pemcache *cache, struct slice text)
+/*
+ * Eight of every 32 octets: no key and no signature is so short that they would miss it. Nobody gains by making
+ * texts collide: they are decoded then, as ever.
+ */
+static uint64_t hash_of(struct slice text)
 {
-	return &cache->slots[XXH3_64bits(text.ptr, text.len) % SLOTS];
+	const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t hash = text.len, word;
+
+	for (size_t at = 0; at + sizeof(word) <= text.len; at += 32) {
+		memcpy(&word, text.ptr + at, sizeof(word));
+		hash = hash * odd + word;
+	}
+	return (hash ^ hash >> 32) * odd;
 }
 
-static bool holds(const struct slot *slot, struct slice text, size_t max)
+static struct slot *set_of(struct pemcache *cache, uint64_t hash)
 {
-	return slot->bytes && slot->count <= max && slice_eq(slice_of(slot->bytes, slot->text_len), text);
+	return cache->sets[hash >> 32 & (SETS - 1)];
+}
+
+static struct slot *find(struct pemcache *cache, uint64_t hash, struct slice text, size_t max)
+{
+	struct slot *set = set_of(cache, hash);
+
+	for (unsigned i = 0; i < WAYS; i++)
+		if (set[i].bytes && set[i].hash == hash && set[i].count <= max &&
+		    slice_eq(slice_of(set[i].bytes, set[i].text_len), text))
+			return &set[i];
+	return NULL;
 }
 
 static void empty(struct pemcache *cache, struct slot *slot)
@@ -51,13 +73,13 @@ static void empty(struct pemcache *cache, struct slot *slot)
 	*slot = (struct slot){ .bytes = NULL };
 }
 
-static void keep(struct pemcache *cache, struct slot *slot, struct slice text,
-		 const struct dialect_chain *chain)
+static void keep(struct pemcache *cache, uint64_t hash, struct slice text, const struct dialect_chain *chain)
 {
+	struct slot *set = set_of(cache, hash);
 	size_t size = text.len + chain->der.len;
 	uint8_t *bytes;
 
-	empty(cache, slot);
+	empty(cache, &set[WAYS - 1]);
 	if (cache->stats.size + size > PEMCACHE_SIZE_MAX)
 		return;
 	bytes = malloc(size);
@@ -65,20 +87,23 @@ static void keep(struct pemcache *cache, struct slot *slot, struct slice text,
 		return;
 	memcpy(bytes, text.ptr, text.len);
 	memcpy(bytes + text.len, chain->der.ptr, chain->der.len);
-	*slot = (struct slot){ bytes, text.len, chain->der.len, chain->first, chain->count };
+	memmove(set + 1, set, (WAYS - 1) * sizeof(*set));
+	set[0] = (struct slot){ bytes, hash, text.len, chain->der.len, chain->first, chain->count };
 	cache->stats.size += size;
 }
 
 enum err pemcache_get(struct pemcache *cache, struct arena *arena, struct slice text, size_t max,
 		      struct dialect_chain *out)
 {
-	struct slot *slot;
+	const struct slot *slot;
+	uint64_t hash;
 	enum err err;
 
 	if (!cache || text.len == 0 || text.len > PEMCACHE_TEXT_MAX)
 		return dialect_pem(arena, text, max, out);
-	slot = slot_of(cache, text);
-	if (holds(slot, text, max)) {
+	hash = hash_of(text);
+	slot = find(cache, hash, text, max);
+	if (slot) {
 		cache->stats.hits++;
 		*out = (struct dialect_chain){
 			.der = arena_copy(arena, slice_of(slot->bytes + slot->text_len, slot->der_len)),
@@ -90,7 +115,7 @@ enum err pemcache_get(struct pemcache *cache, struct arena *arena, struct slice 
 	cache->stats.misses++;
 	err = dialect_pem(arena, text, max, out);
 	if (!err)
-		keep(cache, slot, text, out);
+		keep(cache, hash, text, out);
 	return err;
 }
 

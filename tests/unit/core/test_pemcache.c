@@ -100,6 +100,21 @@ static void the_whole_text_counts(void **state)
 	assert_counts(2, 2);
 }
 
+/* They differ where the hash does not look: some are kept beside one another, and each is itself. */
+static void texts_that_collide_are_told_apart(void **state)
+{
+	(void)state;
+	for (unsigned round = 0; round < 2; round++)
+		for (uint8_t i = 0; i < 4; i++) {
+			char text[] = BEGIN "MAAAAAAAAAAAAAAA%0A" END;
+			const uint8_t der[12] = { '0', [8] = i };
+
+			text[sizeof(BEGIN) - 1 + 11] = (char)('A' + i);
+			get(slice_str(text), 1, slice_of(der, sizeof(der)));
+		}
+	assert_counts(4, 4);
+}
+
 static void one_that_is_too_large_is_decoded_each_time(void **state)
 {
 	struct buf text = buf_capped(0), der = buf_capped(0);
@@ -129,7 +144,8 @@ static void what_is_kept_is_bounded(void **state)
 	for (unsigned i = 0; i < 2500; i++) {
 		struct buf base64 = buf_capped(0), text = buf_capped(0);
 
-		memcpy(bytes, &i, sizeof(i));
+		for (size_t at = 0; at < sizeof(bytes); at += sizeof(i))
+			memcpy(bytes + at, &i, sizeof(i));
 		text_base64(&base64, slice_of(bytes, sizeof(bytes)));
 		buf_str(&text, BEGIN);
 		for (size_t at = 0; at < base64.len; at += 64) {
@@ -185,6 +201,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_is_kept_of_what_does_not_decode, start, stop),
 		cmocka_unit_test_setup_teardown(bounds_hold_for_what_is_kept, start, stop),
 		cmocka_unit_test_setup_teardown(the_whole_text_counts, start, stop),
+		cmocka_unit_test_setup_teardown(texts_that_collide_are_told_apart, start, stop),
 		cmocka_unit_test_setup_teardown(one_that_is_too_large_is_decoded_each_time, start, stop),
 		cmocka_unit_test_setup_teardown(what_is_kept_is_bounded, start, stop),
 		cmocka_unit_test_setup_teardown(many_small_ones_stay_small, start, stop),
