@@ -7,9 +7,11 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "retire.h"
 #include "script/policy_lua.h"
+#include "script/ticks.h"
 #include "thread.h"
 
 struct worker {
@@ -124,7 +126,10 @@ static void *work(void *arg)
 {
 	struct worker *worker = arg;
 
+	if (!ticks_start())
+		log_info("no timer for the CPU time of a thread: workers run with Lua's count hook");
 	loop_run(worker->loop);
+	ticks_stop();
 	return NULL;
 }
 

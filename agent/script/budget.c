@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "script/task.h"
+#include "script/ticks.h"
 
 /* What may lie between the first two looks of a slice; more means that the thread did not run. */
 #define FIRST_GAP_NS 50000
@@ -27,10 +28,13 @@ static bool slice_is_over(struct state *state, lua_State *L)
 	struct budget *budget = &state->budget;
 	int64_t elapsed;
 
-	if (!budget->slice_ns || !state->current || state->unyieldable || !lua_isyieldable(L))
+	if (!budget->slice_ns || !state->current)
 		return false;
 	elapsed = clock_mono_ns() - budget->start_ns;
 	if (elapsed < budget->slice_ns)
+		return false;
+	state->slow = true;
+	if (state->unyieldable || !lua_isyieldable(L))
 		return false;
 	budget->used_ns += slice_cpu(budget, elapsed);
 	return true;
@@ -60,7 +64,11 @@ static void begin(struct state *state, lua_State *L)
 	state->slicing = false;
 	state->unyieldable = 0;
 	state->running = L;
-	lua_sethook(L, on_count, LUA_MASKCOUNT, BUDGET_INSTRUCTIONS);
+	state->hooked = state->slow || state->loading || !ticks.on;
+	if (state->hooked)
+		lua_sethook(L, on_count, LUA_MASKCOUNT, BUDGET_INSTRUCTIONS);
+	else if (lua_gethookmask(L))
+		lua_sethook(L, NULL, 0, 0);
 }
 
 void budget_start(struct state *state, lua_State *L, const struct budget *limits)
@@ -78,13 +86,19 @@ void budget_resume(struct state *state, lua_State *L, const struct budget *saved
 void budget_switch(struct state *state, lua_State *L)
 {
 	state->running = L;
-	if (state->budget.bytes <= 0)
+	if (state->budget.bytes <= 0 || (state->hooked && !lua_gethookmask(L)))
 		lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
 }
 
 void budget_hurry(struct state *state)
 {
 	state->budget.bytes = 0;
+	budget_tick(state);
+}
+
+void budget_tick(struct state *state)
+{
+	state->hooked = true;
 	if (state->running)
 		lua_sethook(state->running, on_count, LUA_MASKCOUNT, 1);
 }

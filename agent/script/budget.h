@@ -8,7 +8,7 @@
 
 /*
  * How long a call of a worker may run. Lua's count hook looks at the clock
- * every few instructions; C functions whose work no hook sees charge their
+ * every few instructions (from the first on, or from the first tick, ticks.h); C functions whose work no hook sees charge their
  * steps, which brings the next look nearer; the allocator does the same with
  * bytes. The first looks of a call are cheap on purpose: most calls end before
  * them, and reading the thread's CPU clock costs as much as a whole call.
@@ -49,6 +49,9 @@ void budget_look(lua_State *L);
 
 /* Lets the next instruction look at the clock. Safe inside the allocator. */
 void budget_hurry(struct state *state);
+
+/* The call that runs has been running for a while: the next instruction looks, too. Safe inside a signal. */
+void budget_tick(struct state *state);
 
 /* Called by coroutine.resume when another thread begins or goes on running. */
 void budget_switch(struct state *state, lua_State *L);

@@ -14,6 +14,7 @@
 struct policy_set {
 	const struct config *config;
 	struct state **states; /* by worker_conf.index; NULL: to be opened by the next call */
+	bool *slow; /* by worker_conf.index: a state of it was */
 	struct state *spent;
 	size_t turn; /* whose waiting calls come next */
 };
@@ -26,6 +27,7 @@ enum err worker_set_open(const struct config *config, struct diag_list *diag,
 
 	set->config = config;
 	set->states = mem_array(config->worker_count, sizeof(*set->states));
+	set->slow = mem_array(config->worker_count, sizeof(*set->slow));
 	for (size_t i = 0; i < config->worker_count; i++) {
 		set->states[i] = state_open(config, &config->workers[i], STATE_LOAD_NS, diag);
 		good &= set->states[i] != NULL;
@@ -55,6 +57,7 @@ static void set_close(struct policy_set *set)
 	LL_FOREACH_SAFE2(set->spent, state, next, next_spent)
 		state_close(state);
 	free(set->states);
+	free(set->slow);
 	free(set);
 }
 
@@ -78,6 +81,7 @@ static void put_aside(struct policy_set *set, size_t index)
 	if (!state || !state->spent)
 		return;
 	set->states[index] = NULL;
+	set->slow[index] = state->slow;
 	LL_PREPEND2(set->spent, state, next_spent);
 	close_spent(set);
 }
@@ -88,7 +92,9 @@ static struct state *open_again(struct policy_set *set, const struct worker_conf
 	struct diag_list diag = { 0 };
 	struct state *state = state_open(set->config, worker, set->config->limits.worker_cpu_ns, &diag);
 
-	if (!state)
+	if (state)
+		state->slow = set->slow[worker->index];
+	else
 		log_error("worker %s could not be loaded again: %s", worker->name,
 			  diag.count ? diag.items[0].message : "no reason");
 	diag_fini(&diag);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "script/handle.h"
 #include "script/result.h"
+#include "script/ticks.h"
 
 /* What lies at the bottom of each task's thread. */
 enum { BOTTOM_FETCH = 1, BOTTOM_ENV, BOTTOM_SIZE = BOTTOM_ENV };
@@ -139,7 +140,9 @@ static enum policy_state run(struct task *task, int argc)
 
 	state->current = task;
 	state->tag = task->tag;
+	ticks.state = state;
 	status = lua_resume(task->co, NULL, argc, &count);
+	ticks.state = NULL;
 	state->current = NULL;
 	state->tag = TAG_NONE;
 	state->running = NULL;

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "lib/worker_run.h"
 #include "script/policy_lua.h"
+#include "script/ticks.h"
 #include "script/worker_set.h"
 
 /* Time and memory: nothing that a script does gets around them. */
@@ -411,6 +412,19 @@ static void allocations_fail_everywhere(void **state)
 	assert_true(opened > 0);
 }
 
+static int with_ticks(void **state)
+{
+	(void)state;
+	return ticks_start() ? 0 : -1;
+}
+
+static int without_ticks(void **state)
+{
+	(void)state;
+	ticks_stop();
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -433,5 +447,6 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("with the hook", tests, NULL, NULL) +
+	       cmocka_run_group_tests_name("with ticks", tests, with_ticks, without_ticks);
 }
