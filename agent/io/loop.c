@@ -8,8 +8,11 @@
 #include "base/mem.h"
 #include "io/loop_ev.h"
 
-#define SPARE_COUNT 8
-#define SPARE_ROOM (256u * 1024)
+/* So many do one thing after the other before they all go on to the next. */
+#define BATCH_MAX 16u
+/* Of the output buffers at hand few may be large: the others are for a batch. */
+#define SPARE_COUNT (4 + BATCH_MAX)
+#define SPARE_ROOM(nth) ((nth) < 4 ? 256u * 1024 : 2 * LOOP_FEW)
 /* A task that queues itself again at every end must not keep the loop from polling. */
 #define END_MAX 16384
 
@@ -18,6 +21,11 @@ struct loop {
 	struct ev_idle awake; /* while it is active the poll does not wait */
 	struct loop_task end; /* heads of circular lists */
 	struct loop_task soon;
+	struct loop_task batch;
+	unsigned batched;
+	bool many;     /* more than one event in this wake-up */
+	bool in_batch; /* it runs */
+	size_t kept;   /* at the front of scratch, until it has run */
 	int64_t now_ns;
 	bool in_wakeup;
 	uint8_t *scratch;
@@ -90,6 +98,16 @@ static void run_soon(struct loop *loop)
 	loop_task_cancel(&mark);
 }
 
+static void run_batch(struct loop *loop)
+{
+	loop->in_batch = true;
+	while (!list_empty(&loop->batch))
+		run_first(&loop->batch);
+	loop->in_batch = false;
+	loop->batched = 0;
+	loop->kept = 0;
+}
+
 static void run_end(struct loop *loop)
 {
 	for (int i = 0; i < END_MAX && !list_empty(&loop->end); i++)
@@ -134,9 +152,12 @@ static void wake_up(struct ev_loop *ev)
 
 	loop->now_ns = clock_mono_ns();
 	loop->in_wakeup = true;
+	loop->many = ev_pending_count(ev) > 1;
 	run_soon(loop);
 	ev_invoke_pending(ev);
+	run_batch(loop);
 	run_end(loop);
+	loop->many = false;
 	loop->in_wakeup = false;
 	note_stall(&loop->stalls, clock_mono_ns() - loop->now_ns);
 	if (!list_empty(&loop->soon) || !list_empty(&loop->end))
@@ -165,6 +186,7 @@ struct loop *loop_new(void)
 	}
 	list_init(&loop->end);
 	list_init(&loop->soon);
+	list_init(&loop->batch);
 	ev_idle_init(&loop->awake, on_awake);
 	ev_set_userdata(loop->ev, loop);
 	ev_set_invoke_pending_cb(loop->ev, wake_up);
@@ -221,11 +243,22 @@ void loop_soon(struct loop *loop, struct loop_task *task)
 		ev_idle_start(loop->ev, &loop->awake);
 }
 
+bool loop_in_batch(struct loop *loop, struct loop_task *task, size_t keep)
+{
+	if (!loop->many || loop->kept + keep > LOOP_KEPT)
+		return false;
+	loop->kept += keep;
+	list_add(&loop->batch, task);
+	if (++loop->batched >= BATCH_MAX && !loop->in_batch)
+		run_batch(loop);
+	return true;
+}
+
 uint8_t *loop_scratch(struct loop *loop)
 {
 	if (!loop->scratch)
-		loop->scratch = mem_grow(NULL, LOOP_SCRATCH);
-	return loop->scratch;
+		loop->scratch = mem_grow(NULL, LOOP_KEPT + LOOP_SCRATCH);
+	return loop->scratch + loop->kept;
 }
 
 void loop_take_buf(struct loop *loop, struct buf *buf)
@@ -238,7 +271,7 @@ void loop_give_buf(struct loop *loop, struct buf *buf)
 	buf_reset(buf);
 	if (!buf->ptr)
 		return;
-	if (loop->spares < SPARE_COUNT && buf->room <= SPARE_ROOM) {
+	if (loop->spares < SPARE_COUNT && buf->room <= SPARE_ROOM(loop->spares)) {
 		loop->spare[loop->spares++] = *buf;
 		*buf = buf_capped(0);
 	} else {

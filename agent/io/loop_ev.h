@@ -26,13 +26,26 @@ void loop_at_end(struct loop *loop, struct loop_task *task);
 /* Runs task->run once in the next wake-up, which comes at once. Queued already: nothing. */
 void loop_soon(struct loop *loop, struct loop_task *task);
 
+/*
+ * Where connections take turns, the processor's caches hold the way of the last step, not of the next. So
+ * connections that bring and write few bytes wait for others of the same wake-up: a number of them is read from,
+ * then all are served, then all are written to.
+ *
+ * Runs task->run after those that wait already, at the end of the callbacks of this wake-up at the latest. `keep`
+ * bytes at the front of loop_scratch() stay until then. Call it as the last step of a callback: tasks of others
+ * may run in here. False, and nothing is done, when there is nobody to wait for, or no room to keep so much.
+ */
+#define LOOP_FEW 8192u
+#define LOOP_KEPT (32u * 1024)
+bool loop_in_batch(struct loop *loop, struct loop_task *task, size_t keep);
+
 /* Takes it out of its queue; fine when it is in none. */
 void loop_task_cancel(struct loop_task *task);
 
 /* (Re)starts a libev timer that fires once. */
 void loop_start_timer(struct loop *loop, struct ev_timer *timer, int64_t after_ns);
 
-/* One piece of memory per loop to read into; its content is gone when the callback returns. */
+/* One piece of memory per loop to read into; its content is gone when the callback returns, unless it is kept. */
 #define LOOP_SCRATCH (80u * 1024)
 uint8_t *loop_scratch(struct loop *loop);
 

@@ -45,6 +45,7 @@ static void stop(struct stream *s)
 	ev_timer_stop(ev, &s->deadline);
 	loop_task_cancel(&s->flush_task);
 	loop_task_cancel(&s->again_task);
+	loop_task_cancel(&s->offer_task);
 }
 
 static void destroy(struct stream *s)
@@ -180,6 +181,7 @@ static void set_up_events(struct stream *s)
 	s->readable.data = s->writable.data = s->deadline.data = s;
 	s->flush_task.run = stream_flush_task;
 	s->again_task.run = stream_again_task;
+	s->offer_task.run = stream_offer_task;
 }
 
 struct stream *stream_new(struct loop *loop, int fd, struct tls_server *tls,

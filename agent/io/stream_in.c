@@ -56,8 +56,8 @@ static bool offer(struct stream *s, const uint8_t *base, size_t total)
 }
 
 /*
- * After on_data: what it has written leaves now. Not at the end of the wake-up: the bytes are still
- * in the processor's cache, and the next connection writes into the same memory.
+ * After on_data: what it has written leaves now, or with the few bytes of others. Not at the end of the
+ * wake-up: the bytes are still in the processor's cache, and the next connection writes into the same memory.
  */
 static void settle(struct stream *s)
 {
@@ -69,7 +69,8 @@ static void settle(struct stream *s)
 		return;
 	}
 	loop_task_cancel(&s->flush_task);
-	stream_flush_task(&s->flush_task);
+	if (stream_waiting(s) > LOOP_FEW || !loop_in_batch(s->loop, &s->flush_task, 0))
+		stream_flush_task(&s->flush_task);
 }
 
 static void end_of_input(struct stream *s, enum err why)
@@ -128,6 +129,26 @@ static uint8_t *place_input(struct stream *s, size_t *room)
 	return s->in.ptr + s->in_used;
 }
 
+void stream_offer_task(struct loop_task *task)
+{
+	struct stream *s = OF_TASK(task, offer_task);
+
+	/* Meanwhile others were served, who may have stopped this one. */
+	if (s->phase != PHASE_OPEN)
+		return;
+	if (!stream_reading(s))
+		buf_put(&s->in, s->fresh);
+	else if (offer(s, s->fresh.ptr, s->fresh.len))
+		settle(s);
+}
+
+/* True when what was read is offered later, together with what others bring. */
+static bool waits(struct stream *s, const uint8_t *base, size_t len)
+{
+	s->fresh = slice_of(base, len);
+	return len <= LOOP_FEW && !s->transport->pending && loop_in_batch(s->loop, &s->offer_task, len);
+}
+
 void stream_read(struct stream *s)
 {
 	enum transport_result result;
@@ -152,6 +173,8 @@ void stream_read(struct stream *s)
 		end_of_input(s, why);
 		return;
 	}
+	if (have == 0 && result == TRANSPORT_DONE && waits(s, base, total))
+		return;
 	if (own)
 		buf_added(&s->in, total - have);
 	if (result == TRANSPORT_FAULT) {

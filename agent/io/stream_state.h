@@ -41,6 +41,8 @@ struct stream {
 	struct ev_timer deadline;
 	struct loop_task flush_task;
 	struct loop_task again_task;
+	struct loop_task offer_task;
+	struct slice fresh; /* what offer_task offers */
 	struct buf in; /* kept input, from in_used on */
 	size_t in_used;
 	struct buf out; /* from out_done on it waits to be written */
@@ -91,6 +93,9 @@ enum transport_result stream_write(struct stream *s, bool *progress, enum err *w
 
 /* loop_task of the next wake-up: what was kept in a pause, what TLS holds, a fault behind the last bytes. */
 void stream_again_task(struct loop_task *task);
+
+/* loop_task of a batch: offers what was read. */
+void stream_offer_task(struct loop_task *task);
 
 /* Input is there: offers it, or throws it away when the stream is finishing. May free the stream. */
 void stream_read(struct stream *s);
