@@ -4,9 +4,12 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "thread.h"
+
+#define UPKEEP_NICE 10
 
 struct upkeep {
 	pthread_t thread;
@@ -39,6 +42,8 @@ static void *work(void *arg)
 	struct upkeep *upkeep = arg;
 	struct job *job;
 
+	/* A reload may take seconds of CPU: verdicts go first. A thread's own on Linux. */
+	(void)!nice(UPKEEP_NICE);
 	while ((job = next_job(upkeep)) != NULL)
 		job->run(job);
 	return NULL;

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "upkeep.h"
@@ -18,11 +19,13 @@ struct numbered {
 
 static int seen[JOBS], count;
 static pthread_t ran_on;
+static int priority;
 
 static void note(struct job *job)
 {
 	seen[count++] = ((struct numbered *)job)->number;
 	ran_on = pthread_self();
+	priority = getpriority(PRIO_PROCESS, (id_t)gettid());
 }
 
 static void slow(struct job *job)
@@ -48,6 +51,8 @@ static void runs_all_in_order_before_it_ends(void **state)
 	for (int i = 0; i < JOBS; i++)
 		assert_int_equal(seen[i], i);
 	assert_false(pthread_equal(ran_on, pthread_self()));
+	/* Requests go first, and they keep their priority. */
+	assert_true(priority > getpriority(PRIO_PROCESS, (id_t)gettid()));
 }
 
 static void ends_without_jobs(void **state)
