@@ -107,19 +107,31 @@ static size_t ascii_run(struct slice s)
 	return n;
 }
 
-/* What nearly every text is. The last eight bytes may be looked at twice. */
+static uint64_t word_at(const uint8_t *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+/* What nearly every text is. The last bytes may be looked at twice. */
 static bool is_ascii(struct slice s)
 {
-	uint64_t v, all = 0;
+	const uint8_t *p = s.ptr;
+	size_t left = s.len;
+	uint64_t all = 0;
 
-	if (s.len < sizeof(v))
-		return ascii_run(s) == s.len;
-	for (size_t at = 0; at + sizeof(v) <= s.len; at += sizeof(v)) {
-		memcpy(&v, s.ptr + at, sizeof(v));
-		all |= v;
+	if (left < 8) {
+		while (left)
+			all |= p[--left];
+		return all < 0x80;
 	}
-	memcpy(&v, s.ptr + s.len - sizeof(v), sizeof(v));
-	return !((all | v) & HIGH_BITS);
+	for (; left >= 32; p += 32, left -= 32)
+		all |= word_at(p) | word_at(p + 8) | word_at(p + 16) | word_at(p + 24);
+	for (; left > 8; p += 8, left -= 8)
+		all |= word_at(p);
+	return !((all | word_at(s.ptr + s.len - 8)) & HIGH_BITS);
 }
 
 bool utf8_valid(struct slice s)

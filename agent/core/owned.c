@@ -16,7 +16,12 @@ static const char *const built_in[] = { "client-cert", "client-cert-chain",
 struct owned_names {
 	const char **names; /* in order, borrowed; names before prefixes */
 	size_t name_count, count;
-	bool first[256]; /* folded first bytes of all of them: most headers are none of ours */
+	/* By the folded first byte, since most headers are none of ours: which whole names begin with it, and
+	 * whether a prefix does. */
+	struct {
+		size_t begin, end;
+		bool prefix;
+	} first[256];
 	struct buf block;
 };
 
@@ -62,6 +67,20 @@ static void sort_unique(struct owned_names *owned)
 	owned->count = kept;
 }
 
+static void index_name(struct owned_names *owned, size_t i)
+{
+	uint8_t first = (uint8_t)owned->names[i][0];
+
+	if (is_prefix(owned->names[i])) {
+		owned->first[first].prefix = true;
+		return;
+	}
+	if (owned->first[first].end == 0)
+		owned->first[first].begin = i;
+	owned->first[first].end = ++owned->name_count;
+	buf_varstr(&owned->block, slice_str(owned->names[i]));
+}
+
 struct owned_names *owned_names_new(const struct config *config)
 {
 	struct owned_names *owned = mem_new(sizeof(*owned));
@@ -69,13 +88,8 @@ struct owned_names *owned_names_new(const struct config *config)
 	owned->block = buf_capped(0);
 	collect(owned, &config->headers);
 	sort_unique(owned);
-	for (size_t i = 0; i < owned->count; i++) {
-		owned->first[(uint8_t)owned->names[i][0]] = true;
-		if (is_prefix(owned->names[i]))
-			continue;
-		owned->name_count++;
-		buf_varstr(&owned->block, slice_str(owned->names[i]));
-	}
+	for (size_t i = 0; i < owned->count; i++)
+		index_name(owned, i);
 	return owned;
 }
 
@@ -109,8 +123,12 @@ static bool has_prefix(struct slice sent, const char *prefix)
 
 bool owned_names_lists(const struct owned_names *owned, struct slice name)
 {
-	size_t low = 0, high = owned->name_count;
+	size_t low, high;
 
+	if (name.len == 0)
+		return false;
+	low = owned->first[fold(name.ptr[0])].begin;
+	high = owned->first[fold(name.ptr[0])].end;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		int order = compare_folded(name, owned->names[middle]);
@@ -127,10 +145,10 @@ bool owned_names_lists(const struct owned_names *owned, struct slice name)
 
 bool owned_names_has(const struct owned_names *owned, struct slice name)
 {
-	if (name.len == 0 || !owned->first[fold(name.ptr[0])])
-		return false;
 	if (owned_names_lists(owned, name))
 		return true;
+	if (name.len == 0 || !owned->first[fold(name.ptr[0])].prefix)
+		return false;
 	for (size_t i = owned->name_count; i < owned->count; i++)
 		if (has_prefix(name, owned->names[i]))
 			return true;

@@ -1,22 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/request_headers.h"
 
-#include "base/reader.h"
-
-bool request_header_next(const struct request *req, size_t *at, struct slice *name,
-			 struct slice *value)
-{
-	struct slice block = request_bytes(req, ARG_HEADERS);
-	struct reader reader = reader_of(slice_sub(block, *at, block.len));
-
-	*name = reader_varstr(&reader);
-	*value = reader_varstr(&reader);
-	if (reader_err(&reader) || name->len == 0)
-		return false;
-	*at = block.len - reader_left(&reader);
-	return true;
-}
-
 enum err request_headers_check(const struct request *req)
 {
 	struct slice block = request_bytes(req, ARG_HEADERS);
@@ -61,7 +45,7 @@ enum header_state request_header(const struct request *req, struct slice name, s
 	if (!request_sent(req, ARG_HEADERS))
 		return HEADER_NOT_SENT;
 	while (request_header_next(req, &at, &found, value))
-		if (slice_eq_nocase(found, name))
+		if (found.len == name.len && slice_eq_nocase(found, name))
 			return HEADER_PRESENT;
 	return HEADER_ABSENT;
 }

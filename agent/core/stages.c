@@ -98,7 +98,7 @@ static enum reason canonical_host(struct request *req, const struct host_conf *n
 	if (err == ERR_MEMORY)
 		return REASON_OVERLOADED;
 	while (request_sent(req, ARG_HEADERS) && request_header_next(req, &at, &name, &value))
-		hosts += slice_eq_nocase(name, SLICE_LIT("host"));
+		hosts += name.len == 4 && slice_eq_nocase(name, SLICE_LIT("host"));
 	if (!err && hosts <= 1)
 		return REASON_ALLOWED;
 	req->host = SLICE_EMPTY;

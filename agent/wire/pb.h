@@ -31,6 +31,8 @@ static inline bool pb_next(struct reader *r, struct pb_field *field)
 	const uint8_t *p = r->pos;
 	size_t left = reader_left(r);
 
+	if (left == 0)
+		return false;
 	/* Nearly all: bytes, with a number below 16 and fewer than 128 of them. */
 	if (left < 2 || (p[0] & 0x87) != PB_BYTES || p[0] < 8 || p[1] >= 0x80 || p[1] > left - 2)
 		return pb_next_any(r, field);
