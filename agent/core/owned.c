@@ -116,9 +116,11 @@ static int compare_folded(struct slice sent, const char *name)
 
 static bool has_prefix(struct slice sent, const char *prefix)
 {
-	size_t len = strlen(prefix);
+	size_t i = 0;
 
-	return sent.len >= len && compare_folded(slice_sub(sent, 0, len), prefix) == 0;
+	while (i < sent.len && prefix[i] && fold(sent.ptr[i]) == (uint8_t)prefix[i])
+		i++;
+	return !prefix[i];
 }
 
 bool owned_names_lists(const struct owned_names *owned, struct slice name)

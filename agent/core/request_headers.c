@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/request_headers.h"
 
-enum err request_headers_check(const struct request *req)
+enum err request_headers_check(const struct request *req, struct headers_seen *seen)
 {
 	struct slice block = request_bytes(req, ARG_HEADERS);
 	struct slice name, value;
 	size_t at = 0;
 
+	*seen = (struct headers_seen){ 0 };
 	if (req->args[ARG_HEADERS].kind <= VALUE_NULL)
 		return ERR_OK;
-	while (request_header_next(req, &at, &name, &value))
-		;
+	while (request_header_next(req, &at, &name, &value)) {
+		if (name.len == 4)
+			seen->hosts += slice_eq_nocase(name, SLICE_LIT("host"));
+		else if (name.len == 10)
+			seen->early_data |= slice_eq_nocase(name, SLICE_LIT("early-data"));
+	}
 	return slice_eq(slice_sub(block, at, block.len), SLICE_LIT("\0\0")) ? ERR_OK : ERR_FORMAT;
 }
 

@@ -34,7 +34,13 @@ static inline bool request_header_next(const struct request *req, size_t *at, st
 	return true;
 }
 
+/* What deciding has to know of all headers. */
+struct headers_seen {
+	unsigned hosts; /* "host" */
+	bool early_data;
+};
+
 /* ERR_FORMAT when `headers` was sent and is no row of pairs closed by two empty strings. */
-enum err request_headers_check(const struct request *req) MUST_USE;
+enum err request_headers_check(const struct request *req, struct headers_seen *seen) MUST_USE;
 
 #endif

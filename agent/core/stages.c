@@ -83,13 +83,11 @@ static bool has_wrong_type(struct request *req)
 }
 
 /* named: the host entry of the very name that was sent, which is canonical then, or NULL. */
-static enum reason canonical_host(struct request *req, const struct host_conf *named)
+static enum reason canonical_host(struct request *req, const struct host_conf *named,
+				  const struct headers_seen *seen)
 {
 	struct slice raw = request_bytes(req, ARG_HOST);
 	enum err err = ERR_OK;
-	struct slice name, value;
-	unsigned hosts = 0;
-	size_t at = 0;
 
 	if (named)
 		req->host = raw;
@@ -97,12 +95,10 @@ static enum reason canonical_host(struct request *req, const struct host_conf *n
 		err = canon_host(req->arena, raw, &req->host);
 	if (err == ERR_MEMORY)
 		return REASON_OVERLOADED;
-	while (request_sent(req, ARG_HEADERS) && request_header_next(req, &at, &name, &value))
-		hosts += name.len == 4 && slice_eq_nocase(name, SLICE_LIT("host"));
-	if (!err && hosts <= 1)
+	if (!err && seen->hosts <= 1)
 		return REASON_ALLOWED;
 	req->host = SLICE_EMPTY;
-	return bad(req, hosts > 1 ? "more than one Host header: " : "not a host: ", raw);
+	return bad(req, seen->hosts > 1 ? "more than one Host header: " : "not a host: ", raw);
 }
 
 static enum reason canonical_path(struct request *req)
@@ -145,13 +141,13 @@ static enum reason check_certificate_sent(struct request *req)
 	return REASON_ALLOWED;
 }
 
-static enum reason check_arguments(struct request *req)
+static enum reason check_arguments(struct request *req, struct headers_seen *seen)
 {
 	static const enum arg needed[] = { ARG_CERT, ARG_HOST, ARG_METHOD, ARG_PATH };
 
 	if (lacks_argument(req, needed, sizeof(needed) / sizeof(needed[0])) || has_wrong_type(req))
 		return REASON_BAD_REQUEST;
-	if (request_headers_check(req))
+	if (request_headers_check(req, seen))
 		return bad(req, "the argument headers is malformed", SLICE_EMPTY);
 	if (!text_is_token(request_bytes(req, ARG_METHOD)))
 		return bad(req, "not a method: ", request_bytes(req, ARG_METHOD));
@@ -181,12 +177,13 @@ static enum reason find_host(struct request *req, const struct host_conf *named)
 }
 
 /* Told by the proxy that ended TLS, or by one before it in the header of RFC 8470 5.1: whoever said that, it only denies. */
-static bool is_early(const struct request *req)
+static bool is_early(const struct request *req, const struct headers_seen *seen)
 {
 	struct slice ignored;
 
+	/* An argument hdr_early_data would speak for it. */
 	return request_true(req, ARG_EARLY) ||
-	       (request_sent(req, ARG_HEADERS) &&
+	       (request_sent(req, ARG_HEADERS) && (seen->early_data || req->extra) &&
 		request_header(req, SLICE_LIT("early-data"), &ignored) == HEADER_PRESENT);
 }
 
@@ -194,15 +191,16 @@ enum reason stage_admit(struct request *req)
 {
 	const struct host_conf *named =
 		req->connection ? NULL : snapshot_named_host(req->snapshot, request_bytes(req, ARG_HOST));
-	enum reason reason = req->connection ? check_connection_arguments(req) : check_arguments(req);
+	struct headers_seen seen = { 0 };
+	enum reason reason = req->connection ? check_connection_arguments(req) : check_arguments(req, &seen);
 
 	if (reason == REASON_ALLOWED)
-		reason = req->connection ? canonical_server_name(req) : canonical_host(req, named);
+		reason = req->connection ? canonical_server_name(req) : canonical_host(req, named, &seen);
 	if (reason == REASON_ALLOWED)
 		reason = find_host(req, named);
 	if (reason == REASON_ALLOWED && !req->connection)
 		reason = canonical_path(req);
-	if (reason == REASON_ALLOWED && is_early(req)) {
+	if (reason == REASON_ALLOWED && is_early(req, &seen)) {
 		request_explain(req, "it came as TLS early data, which can be replayed", SLICE_EMPTY);
 		return REASON_EARLY_DATA;
 	}

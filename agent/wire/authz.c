@@ -77,6 +77,20 @@ static void nested(struct reader *r, const struct reader *inner)
 		reader_fail(r, reader_err(inner));
 }
 
+/* One as nearly all are written: key, then value, and no length of two bytes. */
+static bool is_plain_pair(struct slice message, struct authz_pair *out)
+{
+	const uint8_t *key = message.ptr, *value;
+
+	if (message.len < 4 || key[0] != (1 << 3 | PB_BYTES) || key[1] >= 0x80 || key[1] > message.len - 4)
+		return false;
+	value = key + 2 + key[1];
+	if (value[0] != (2 << 3 | PB_BYTES) || value[1] >= 0x80 || 4 + (size_t)key[1] + value[1] != message.len)
+		return false;
+	*out = (struct authz_pair){ slice_of(key + 2, key[1]), slice_of(value + 2, value[1]) };
+	return true;
+}
+
 /* key = 1, value = 2 of a map entry; raw: and raw_value = 3 of a HeaderValue, which is the value unless it is empty. */
 static enum err read_pair(struct slice message, bool raw, struct authz_pair *out)
 {
@@ -85,6 +99,9 @@ static enum err read_pair(struct slice message, bool raw, struct authz_pair *out
 	struct pb_field field;
 	uint32_t seen = 0;
 
+	/* What stands between the two is ASCII: they are UTF-8 when all of it is. */
+	if (is_plain_pair(message, out))
+		return utf8_valid(message) ? ERR_OK : ERR_FORMAT;
 	*out = (struct authz_pair){ .name = SLICE_EMPTY };
 	while (pb_next(&r, &field)) {
 		if (field.number == 1 && pb_is(&r, &field, PB_BYTES, &seen))
@@ -103,15 +120,11 @@ static enum err read_pair(struct slice message, bool raw, struct authz_pair *out
 static enum err take_pair(const struct pb_field *field, bool raw, struct authz_pair *pairs, unsigned *count,
 			  unsigned max)
 {
-	struct authz_pair pair;
-	enum err err = field->type == PB_BYTES ? read_pair(field->bytes, raw, &pair) : ERR_TYPE;
-
-	if (err)
-		return err;
+	if (field->type != PB_BYTES)
+		return ERR_TYPE;
 	if (*count == max)
 		return ERR_LIMIT;
-	pairs[(*count)++] = pair;
-	return ERR_OK;
+	return read_pair(field->bytes, raw, &pairs[(*count)++]);
 }
 
 static bool has_key(const struct authz_pair *pairs, unsigned count, struct slice key)

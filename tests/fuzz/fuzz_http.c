@@ -60,6 +60,7 @@ static bool is_ours(enum http_dialect dialect, struct slice name)
 
 static void check_request(const struct request *req, enum http_dialect dialect)
 {
+	struct headers_seen seen;
 	struct slice name, value;
 	unsigned hosts = 0;
 	size_t at = 0;
@@ -67,14 +68,14 @@ static void check_request(const struct request *req, enum http_dialect dialect)
 	if (req->args[ARG_CERT].kind != VALUE_NULL && request_bytes(req, ARG_CERT).len == 0)
 		abort();
 	if (!request_sent(req, ARG_HOST) || !request_sent(req, ARG_METHOD) || !request_sent(req, ARG_PATH) ||
-	    !request_sent(req, ARG_HEADERS) || request_headers_check(req))
+	    !request_sent(req, ARG_HEADERS) || request_headers_check(req, &seen))
 		abort();
 	while (request_header_next(req, &at, &name, &value)) {
 		hosts += slice_eq_nocase(name, SLICE_LIT("host"));
 		if (is_ours(dialect, name))
 			abort();
 	}
-	if (hosts != 1)
+	if (hosts != 1 || seen.hosts != 1)
 		abort();
 }
 

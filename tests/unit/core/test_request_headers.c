@@ -10,6 +10,7 @@
 
 static struct arena arena;
 static struct request req;
+static struct headers_seen seen;
 
 static int start(void **state)
 {
@@ -50,7 +51,7 @@ static void blocks_that_are_none(void **state)
 		stop(NULL);
 		start(NULL);
 		send("headers", VALUE_BINARY, bad[i]);
-		assert_int_equal(request_headers_check(&req), ERR_FORMAT);
+		assert_int_equal(request_headers_check(&req, &seen), ERR_FORMAT);
 	}
 }
 
@@ -63,7 +64,7 @@ static void blocks_truncated_at_every_byte(void **state)
 		stop(NULL);
 		start(NULL);
 		send("headers", VALUE_BINARY, slice_sub(block, 0, len));
-		assert_int_equal(request_headers_check(&req), ERR_FORMAT);
+		assert_int_equal(request_headers_check(&req, &seen), ERR_FORMAT);
 	}
 }
 
@@ -72,13 +73,13 @@ static void not_sent_is_not_absent(void **state)
 	struct slice value;
 
 	(void)state;
-	assert_int_equal(request_headers_check(&req), ERR_OK);
+	assert_int_equal(request_headers_check(&req, &seen), ERR_OK);
 	assert_int_equal(request_header(&req, SLICE_LIT("accept"), &value), HEADER_NOT_SENT);
 	send("hdr_accept", VALUE_NULL, SLICE_EMPTY);
 	assert_int_equal(request_header(&req, SLICE_LIT("accept"), &value), HEADER_ABSENT);
 	assert_int_equal(request_header(&req, SLICE_LIT("host"), &value), HEADER_NOT_SENT);
 	send("headers", VALUE_BINARY, SLICE_LIT("\0\0"));
-	assert_int_equal(request_headers_check(&req), ERR_OK);
+	assert_int_equal(request_headers_check(&req, &seen), ERR_OK);
 	assert_int_equal(request_header(&req, SLICE_LIT("host"), &value), HEADER_ABSENT);
 }
 
@@ -88,7 +89,7 @@ static void the_first_of_a_name_in_any_case(void **state)
 
 	(void)state;
 	send("headers", VALUE_BINARY, BLOCK);
-	assert_int_equal(request_headers_check(&req), ERR_OK);
+	assert_int_equal(request_headers_check(&req, &seen), ERR_OK);
 	assert_int_equal(request_header(&req, SLICE_LIT("user-agent"), &value), HEADER_PRESENT);
 	assert_slice(value, "curl");
 	assert_int_equal(request_header(&req, SLICE_LIT("empty"), &value), HEADER_PRESENT);
@@ -110,6 +111,24 @@ static void single_ones_by_argument(void **state)
 	assert_slice(value, "z");
 	assert_int_equal(request_header(&req, SLICE_LIT("user.agent"), &value), HEADER_NOT_SENT);
 	assert_int_equal(request_header(&req, SLICE_EMPTY, &value), HEADER_NOT_SENT);
+}
+
+static void what_deciding_needs_is_seen_on_the_way(void **state)
+{
+	(void)state;
+	assert_int_equal(request_headers_check(&req, &seen), ERR_OK);
+	assert_int_equal(seen.hosts + seen.early_data, 0);
+	send("headers", VALUE_BINARY, SLICE_LIT("\x04" "hosx" "\x00" "\x04" "Host" "\x01" "a" "\x0a" "early_data" "\x01" "1"
+						"\x04" "hOST" "\x01" "a" "\0\0"));
+	assert_int_equal(request_headers_check(&req, &seen), ERR_OK);
+	assert_int_equal(seen.hosts, 2);
+	assert_false(seen.early_data);
+	stop(NULL);
+	start(NULL);
+	send("headers", VALUE_BINARY, SLICE_LIT("\x0a" "Early-DATA" "\x01" "0" "\x01" "a" "\0" "\0\0"));
+	assert_int_equal(request_headers_check(&req, &seen), ERR_OK);
+	assert_int_equal(seen.hosts, 0);
+	assert_true(seen.early_data);
 }
 
 static void stepping(void **state)
@@ -138,6 +157,7 @@ int main(void)
 		TEST(not_sent_is_not_absent),
 		TEST(the_first_of_a_name_in_any_case),
 		TEST(single_ones_by_argument),
+		TEST(what_deciding_needs_is_seen_on_the_way),
 		TEST(stepping),
 	};
 

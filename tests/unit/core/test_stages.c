@@ -85,6 +85,8 @@ static void malformed_requests(void **state)
 	(void)state;
 	CHECK(REASON_BAD_REQUEST, "admit", ALICE, TEXT("method", ""));
 	CHECK(REASON_BAD_REQUEST, "admit", ALICE, TEXT("method", "GE T"));
+	CHECK(REASON_BAD_REQUEST, "admit", ALICE, BINARY("headers", SLICE_INIT("\x04" "host" "\x01" "a" "\x04" "Host" "\x01" "a" "\0\0")));
+	CHECK(REASON_ALLOWED, "decision", ALICE, BINARY("headers", SLICE_INIT("\x04" "host" "\x01" "a" "\0\0")));
 	CHECK(REASON_BAD_REQUEST, "admit", ALICE, TEXT("host", ""));
 	CHECK(REASON_BAD_REQUEST, "admit", ALICE, TEXT("host", "api.example.com,evil.example.com"));
 	CHECK(REASON_BAD_REQUEST, "admit", ALICE, TEXT("host", "api.example.com "));
@@ -114,6 +116,8 @@ static void early_data_is_too_early_whatever_the_certificate(void **state)
 	CHECK(REASON_EARLY_DATA, "admit", INT("early", 1), TEXT("host", "open.example.com"));
 	CHECK(REASON_ALLOWED, "decision", ALICE, BOOL("early", false));
 	CHECK(REASON_EARLY_DATA, "admit", ALICE, BINARY("headers", SLICE_INIT("\x0a" "Early-Data" "\x01" "1" "\0\0")));
+	CHECK(REASON_EARLY_DATA, "admit", ALICE, BINARY("headers", SLICE_INIT("\0\0")), TEXT("hdr_early_data", "1"));
+	CHECK(REASON_ALLOWED, "decision", ALICE, TEXT("hdr_early_data", "1"));
 	assert_int_equal(reason_status(REASON_EARLY_DATA), 425);
 }
 

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -145,6 +146,10 @@ static void faults_are_refused(void **state)
 		{ ATTR("\x04", "\x52\x00\x52\x00"), ERR_DUPLICATE },	      /* context_extensions */
 		{ ATTR("\x05", "\x62\x03\x0a\x01\xff"), ERR_FORMAT },	      /* no UTF-8 */
 		{ ATTR("\x09", "\x22\x07\x12\x05\x1a\x03\x12\x01\xff"), ERR_FORMAT },
+		{ ATTR("\x0b", "\x22\x09\x12\x07\x1a\x05\x0a\x01\xff\x12\x00"), ERR_FORMAT },
+		{ ATTR("\x0b", "\x22\x09\x12\x07\x1a\x05\x0a\x00\x12\x01\xff"), ERR_FORMAT },
+		{ ATTR("\x0a", "\x22\x08\x12\x06\x1a\x04\x0a\x01" "a\x12"), ERR_SHORT }, /* a header's value */
+		{ ATTR("\x0b", "\x22\x09\x12\x07\x1a\x05\x0a\x01" "a\x12\x01"), ERR_SHORT },
 		{ ATTR("\x02", "\x08\x01"), ERR_TYPE },
 		{ ATTR("\x02", "\x50\x01"), ERR_TYPE },
 		{ ATTR("\x06", "\x22\x04\x12\x02\x18\x01"), ERR_TYPE },
@@ -156,10 +161,55 @@ static void faults_are_refused(void **state)
 	struct authz_request request;
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++)
-		if (authz_request_decode(cases[i].message, &request) != cases[i].err)
-			fail_msg("case %zu: %s", i,
-				 err_name(authz_request_decode(cases[i].message, &request)));
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		/* No octet more than that. */
+		uint8_t *exact = malloc(cases[i].message.len + 1);
+		enum err err;
+
+		memcpy(exact + 1, cases[i].message.ptr, cases[i].message.len);
+		err = authz_request_decode(slice_of(exact + 1, cases[i].message.len), &request);
+		free(exact);
+		if (err != cases[i].err)
+			fail_msg("case %zu: %s", i, err_name(err));
+	}
+}
+
+/* One header; its message ends as those do that have lengths of one octet. */
+static void assert_header(const char *head, unsigned filled, struct slice tail, size_t name_len, size_t value_len)
+{
+	static const uint32_t path[] = { 1, 4, 2, 3 };
+	struct buf b = buf_capped(0);
+	struct authz_request request;
+	size_t begun[COUNT(path)];
+
+	for (size_t i = 0; i < COUNT(path); i++)
+		begun[i] = pb_begin(&b, path[i]);
+	buf_str(&b, head);
+	for (unsigned i = 0; i < filled; i++)
+		buf_u8(&b, 'a');
+	buf_put(&b, tail);
+	for (size_t i = COUNT(path); i-- > 0;)
+		pb_end(&b, begun[i]);
+	assert_int_equal(authz_request_decode(buf_slice(&b), &request), ERR_OK);
+	assert_int_equal(request.header_count, 1);
+	assert_int_equal(request.headers[0].name.len, name_len);
+	assert_int_equal(request.headers[0].value.len, value_len);
+	buf_fini(&b);
+}
+
+static void lengths_of_two_octets_are_read(void **state)
+{
+	struct buf unknown = buf_capped(0);
+
+	(void)state;
+	assert_header("\x0a\x80\x01", 127, SLICE_LIT("\x12" "\x12\x11" "12345678901234567"), 128, 17);
+	assert_header("\x0a\x80\x01", 128, SLICE_LIT("\x12\x01" "v"), 128, 1);
+	/* A length of nothing, and then a field of 125 octets that nobody knows. */
+	buf_put(&unknown, SLICE_LIT("\x0a\x01" "a" "\x12\x80\x00" "\x2a\x7d"));
+	for (unsigned i = 0; i < 125; i++)
+		buf_u8(&unknown, 'u');
+	assert_header("", 0, buf_slice(&unknown), 1, 0);
+	buf_fini(&unknown);
 }
 
 /* A policy must not depend on how Envoy's later releases grow, nor on metadata: 100 levels of it are bytes. */
@@ -306,6 +356,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(faults_are_refused),
+		cmocka_unit_test(lengths_of_two_octets_are_read),
 		cmocka_unit_test(cut_requests_are_refused),
 		cmocka_unit_test(headers_are_counted_and_all_different),
 		cmocka_unit_test(unknown_fields_and_metadata_are_passed_over),
