@@ -15,7 +15,9 @@
 /* What a body may still send after it was found too large. */
 #define DROPPED_MAX (16u * 1024 * 1024)
 /* A pooled call keeps this much of its buffers. */
-#define KEEP_MAX (64u * 1024)
+#define KEEP_MAX (16u * 1024)
+/* And so many calls are pooled: those that a busy connection has at a time. */
+#define POOLED_MAX H2_STREAMS_MAX
 
 /* A call with all that its owner need not see; the call is its first member. */
 struct h2_record {
@@ -29,7 +31,7 @@ struct h2_record {
 	struct buf body, answer;
 	size_t dropped, sent;
 	bool given_up;	/* RST_STREAM is under way */
-	struct h2_record *prev, *next; /* those whose body does not stand yet */
+	struct h2_record *prev, *next; /* those whose body does not stand yet; next: of a pool, too */
 	struct h2_record *before, *after; /* all of the session */
 };
 
@@ -58,16 +60,21 @@ void h2_pool_fini(struct h2_pool *pool)
 {
 	struct h2_record *record;
 
-	while ((record = pool_take(&pool->records)))
+	while ((record = pool->records)) {
+		pool->records = record->next;
 		destroy(record);
+	}
+	pool->count = 0;
 }
 
 static struct h2_record *take(struct h2_session *session)
 {
-	struct h2_record *record = pool_take(&session->pool->records);
+	struct h2_record *record = session->pool->records;
 	struct buf body = buf_capped(0), answer = buf_capped(0);
 
 	if (record) {
+		session->pool->records = record->next;
+		session->pool->count--;
 		body = record->body;
 		answer = record->answer;
 		buf_reset(&body);
@@ -94,6 +101,7 @@ static void stop_receiving(struct h2_record *record)
 static void give_back(struct h2_record *record)
 {
 	struct h2_session *session = record->call.session;
+	struct h2_pool *pool = session->pool;
 
 	stop_receiving(record);
 	if (session->filling == record)
@@ -101,8 +109,13 @@ static void give_back(struct h2_record *record)
 	DL_DELETE2(session->all, record, before, after);
 	session->held -= record->body.len;
 	session->open--;
-	if (record->body.room + record->answer.room > KEEP_MAX || !pool_give(&session->pool->records, record))
+	if (record->body.room + record->answer.room > KEEP_MAX || pool->count == POOLED_MAX) {
 		destroy(record);
+		return;
+	}
+	record->next = pool->records;
+	pool->records = record;
+	pool->count++;
 }
 
 #define NV(n, v) { (uint8_t *)(uintptr_t)(n), (uint8_t *)(uintptr_t)(v), sizeof(n) - 1, sizeof(v) - 1, \
@@ -318,11 +331,14 @@ static void dispatch(struct h2_session *session, struct h2_record *record)
 static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
 {
 	struct h2_session *session = arg;
-	struct h2_record *record = record_of(ng, frame->hd.stream_id);
+	struct h2_record *record;
 
 	session->opened = INT64_MAX;
-	if (record && record->receiving && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
-	    (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA))
+	if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) ||
+	    (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
+		return 0;
+	record = record_of(ng, frame->hd.stream_id);
+	if (record && record->receiving)
 		dispatch(session, record);
 	return 0;
 }

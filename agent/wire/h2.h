@@ -4,7 +4,6 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/pool.h"
 #include "wire/grpc.h"
 
 /*
@@ -18,6 +17,7 @@
  * it up. Answered or gone, its owner forgets it.
  */
 struct h2_session;
+struct h2_record;
 
 /* Bounds that no configuration needs to know. */
 #define H2_STREAMS_MAX 256u	    /* SETTINGS_MAX_CONCURRENT_STREAMS */
@@ -57,7 +57,8 @@ struct h2_handler {
 
 /* Memory of calls, kept for the next ones; shared by the sessions of a loop. Zeroed to begin with. */
 struct h2_pool {
-	struct pool records;
+	struct h2_record *records;
+	unsigned count;
 };
 void h2_pool_fini(struct h2_pool *pool);
 

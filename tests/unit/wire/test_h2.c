@@ -322,6 +322,12 @@ static void late_answers_leave(void **state)
 	h2_answer(kept[0], SLICE_LIT("answer"));
 	talk();
 	assert_answer(one);
+	/* The next call has the memory of one of them. */
+	assert_int_equal(pool.count, 2);
+	keep = false;
+	h2_peer_ask(peer, "/x", SLICE_LIT("3"));
+	talk();
+	assert_int_equal(pool.count, 2);
 }
 
 static void answers_may_be_large(void **state)
@@ -337,6 +343,37 @@ static void answers_may_be_large(void **state)
 	talk();
 	assert_int_equal(h2_peer_message(call).len, sizeof(bytes));
 	assert_int_equal(peer->empty_data, 0);
+	/* Its memory is not kept for the next one. */
+	assert_int_equal(pool.count, 0);
+}
+
+/* Calls whose bodies do not end, of a session that is lost. */
+static void lose_calls(unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		h2_peer_request(peer, "POST", "/x", "application/grpc", NULL, SLICE_LIT("x"), true);
+	talk();
+	assert_int_equal(h2_open_calls(session), count);
+}
+
+static void what_is_kept_of_calls_is_bounded(void **state)
+{
+	struct h2_session *other = session;
+	struct h2_peer *other_peer = peer;
+
+	lose_calls(200);
+	buf_fini(&out);
+	assert_int_equal(start(state), 0);
+	lose_calls(200);
+	h2_free(other);
+	h2_peer_free(other_peer);
+	assert_int_equal(pool.count, 200);
+	h2_free(session);
+	assert_int_equal(pool.count, H2_STREAMS_MAX);
+	session = NULL;
+	stop(state);
+	start(state);
+	assert_int_equal(pool.count, 0);
 }
 
 static void bodies_must_end(void **state)
@@ -485,6 +522,7 @@ int main(void)
 		TEST(given_up_calls_are_told),
 		TEST(late_answers_leave),
 		TEST(answers_may_be_large),
+		TEST(what_is_kept_of_calls_is_bounded),
 		TEST(the_end_is_announced_first),
 		TEST(calls_after_the_announcement_are_served),
 	};
