@@ -128,7 +128,7 @@ static struct slice value_at(lua_State *L, int arg)
 	else if (value.len && (may_be_blank(value.ptr[0]) || may_be_blank(value.ptr[value.len - 1])))
 		value = slice_trim(value);
 	budget_charge(L, value.len / 16);
-	if (!text_is_field_value(value))
+	if (text_has_control(value))
 		luaL_error(L, "a header's value must not hold control characters");
 	return value;
 }

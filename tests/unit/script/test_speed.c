@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "lib/worker_run.h"
+#include "script/ticks.h"
 
 /*
  * What a call costs: the worker that design 9 measures with, three fields read
@@ -35,6 +36,8 @@ static void sample_worker(void **state)
 	int64_t started, filled;
 
 	(void)state;
+	/* As on a request loop; where there is no timer the hook is part of the cost. */
+	(void)!ticks_start();
 	run->cert = worker_cert_new("alice");
 	worker_run(run);
 	started = clock_thread_cpu_ns();
@@ -49,6 +52,7 @@ static void sample_worker(void **state)
 	}
 	print_message("# %ld calls, %.0f ns each\n", count,
 		      (double)(clock_thread_cpu_ns() - started - filled) / (double)count);
+	ticks_stop();
 	worker_cert_free(run->cert);
 	worker_run_free(run);
 }
