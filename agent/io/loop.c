@@ -10,9 +10,10 @@
 
 /* So many do one thing after the other before they all go on to the next. */
 #define BATCH_MAX 16u
-/* Of the output buffers at hand few may be large: the others are for a batch. */
-#define SPARE_COUNT (4 + BATCH_MAX)
-#define SPARE_ROOM(nth) ((nth) < 4 ? 256u * 1024 : 2 * LOOP_FEW)
+/* Output buffers at hand: a batch of small ones, or a few large ones. */
+#define SPARE_COUNT BATCH_MAX
+#define SPARE_ROOM (256u * 1024) /* of one */
+#define SPARE_BYTES (5 * SPARE_ROOM) /* of all: four large ones leave room for small ones */
 /* A task that queues itself again at every end must not keep the loop from polling. */
 #define END_MAX 16384
 
@@ -30,7 +31,7 @@ struct loop {
 	bool in_wakeup;
 	uint8_t *scratch;
 	struct buf spare[SPARE_COUNT];
-	size_t spares;
+	size_t spares, spare_bytes;
 	struct loop_stalls stalls;
 };
 
@@ -264,6 +265,7 @@ uint8_t *loop_scratch(struct loop *loop)
 void loop_take_buf(struct loop *loop, struct buf *buf)
 {
 	*buf = loop->spares ? loop->spare[--loop->spares] : buf_capped(0);
+	loop->spare_bytes -= buf->room;
 }
 
 void loop_give_buf(struct loop *loop, struct buf *buf)
@@ -271,8 +273,10 @@ void loop_give_buf(struct loop *loop, struct buf *buf)
 	buf_reset(buf);
 	if (!buf->ptr)
 		return;
-	if (loop->spares < SPARE_COUNT && buf->room <= SPARE_ROOM(loop->spares)) {
+	if (loop->spares < SPARE_COUNT && buf->room <= SPARE_ROOM &&
+	    loop->spare_bytes + buf->room <= SPARE_BYTES) {
 		loop->spare[loop->spares++] = *buf;
+		loop->spare_bytes += buf->room;
 		*buf = buf_capped(0);
 	} else {
 		buf_fini(buf);

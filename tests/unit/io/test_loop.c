@@ -200,6 +200,51 @@ static void test_greedy_end_task_starves_nobody(void **state)
 	loop_free(f.loop);
 }
 
+static void give(struct loop *loop, size_t room)
+{
+	struct buf b = buf_capped(0);
+
+	assert_non_null(buf_want(&b, room));
+	loop_give_buf(loop, &b);
+	assert_null(b.ptr);
+}
+
+/* Takes all that were kept; returns how many bytes they have room for. */
+static size_t take_all(struct loop *loop, size_t *count)
+{
+	size_t room = 0;
+	struct buf b;
+
+	for (*count = 0; loop_take_buf(loop, &b), b.ptr; (*count)++) {
+		room += b.room;
+		buf_fini(&b);
+	}
+	return room;
+}
+
+static void test_lent_buffers_that_are_kept_have_a_bound(void **state)
+{
+	struct loop *loop = loop_new();
+	size_t count;
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 40; i++)
+			give(loop, 200000);
+		for (int i = 0; i < 12; i++)
+			give(loop, 8000);
+		assert_in_range(take_all(loop, &count), 4 * 262144, 5 * 262144);
+		assert_int_equal(count, 5);
+		for (int i = 0; i < 4; i++)
+			give(loop, 200000);
+		for (int i = 0; i < 12; i++)
+			give(loop, 8000);
+		take_all(loop, &count);
+		assert_int_equal(count, 16);
+	}
+	loop_free(loop);
+}
+
 static void test_lent_buffers(void **state)
 {
 	struct loop *loop = loop_new();
@@ -298,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_cancelled_task_and_one_queued_outside),
 		cmocka_unit_test(test_greedy_end_task_starves_nobody),
 		cmocka_unit_test(test_lent_buffers),
+		cmocka_unit_test(test_lent_buffers_that_are_kept_have_a_bound),
 		cmocka_unit_test(test_signal),
 		cmocka_unit_test(test_stalls),
 	};
