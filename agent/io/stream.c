@@ -15,6 +15,9 @@
 
 static void want(struct ev_loop *ev, struct ev_io *w, bool wanted)
 {
+	/* It is asked after every wake-up, and rarely changes. */
+	if (wanted == (bool)ev_is_active(w))
+		return;
 	if (wanted)
 		ev_io_start(ev, w);
 	else
