@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct h2_handler handler = { on_call, on_gone };
 	struct slice preface = SLICE_INIT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 	struct owner owner = { .manner = size ? data[0] : 0 };
-	struct h2_pool pool = { .records.count = 0 };
+	struct h2_pool pool = { .count = 0 };
 	struct h2_session *session = h2_new(&handler, &owner, &pool, 4096, 1);
 	struct buf out = buf_capped(0);
 	size_t piece = (owner.manner >> 2 & 15u) * 7u + 1;
