@@ -115,8 +115,20 @@ static inline void buf_varint(struct buf *b, uint64_t v)
 /* A varint length, then the bytes. */
 static inline void buf_varstr(struct buf *b, struct slice s)
 {
-	buf_varint(b, s.len);
-	buf_put(b, s);
+	uint8_t *p;
+
+	if (s.len >= 240) {
+		buf_varint_long(b, s.len);
+		buf_put(b, s);
+		return;
+	}
+	p = buf_want(b, 1 + s.len);
+	if (!p)
+		return;
+	*p = (uint8_t)s.len;
+	if (s.len)
+		memcpy(p + 1, s.ptr, s.len);
+	b->len += 1 + s.len;
 }
 
 /* Overwrites four bytes at offset `at` (big endian) with v: back-patched lengths. */

@@ -25,8 +25,15 @@ static uint64_t read_long_varint(struct reader *r, unsigned max)
 
 static inline uint64_t read_varint(struct reader *r, unsigned max)
 {
-	if (reader_left(r) && *r->pos < 0x80)
+	const uint8_t *p = r->pos;
+
+	if (reader_left(r) && p[0] < 0x80)
 		return *r->pos++;
+	/* The length of most messages. */
+	if (reader_left(r) > 1 && p[1] < 0x80) {
+		r->pos += 2;
+		return (p[0] & 0x7fu) | (uint32_t)p[1] << 7;
+	}
 	return read_long_varint(r, max);
 }
 

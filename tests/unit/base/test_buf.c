@@ -184,6 +184,31 @@ static void test_json(void **state)
 	json_is(SLICE_EMPTY, "\"\"");
 }
 
+static void test_lengths_before_bytes(void **state)
+{
+	static const uint8_t bytes[300];
+
+	(void)state;
+	for (size_t len = 0; len < sizeof(bytes); len++) {
+		size_t whole = varint_size(len) + len;
+		uint8_t *room = malloc(whole);
+		struct buf b = buf_fixed(room, whole);
+		struct reader r;
+
+		buf_varstr(&b, slice_of(bytes, len));
+		assert_int_equal(buf_err(&b), ERR_OK);
+		assert_int_equal(b.len, whole);
+		r = reader_of(buf_slice(&b));
+		assert_int_equal(reader_varstr(&r).len, len);
+		assert_int_equal(reader_end(&r), ERR_OK);
+		/* Where an octet is missing nothing is written behind the end. */
+		b = buf_fixed(room, whole - 1);
+		buf_varstr(&b, slice_of(bytes, len));
+		assert_int_equal(buf_err(&b), ERR_LIMIT);
+		free(room);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +220,7 @@ int main(void)
 		cmocka_unit_test(test_integers_and_patches),
 		cmocka_unit_test(test_printf),
 		cmocka_unit_test(test_varints_both_ways),
+		cmocka_unit_test(test_lengths_before_bytes),
 		cmocka_unit_test(test_json),
 	};
 
