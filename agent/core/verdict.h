@@ -3,6 +3,7 @@
 #define MTLSGUARD_CORE_VERDICT_H
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/slice.h"
 #include "base/value.h"
 
@@ -119,7 +120,7 @@ struct verdict {
 /* Nothing decided, nothing to tell. */
 static inline void verdict_clear(struct verdict *verdict)
 {
-	memset(verdict, 0, offsetof(struct verdict, req_del));
+	mem_zero(verdict, offsetof(struct verdict, req_del));
 	verdict->req_del.count = verdict->req_set.count = 0;
 	verdict->res_del.count = verdict->res_set.count = 0;
 }
