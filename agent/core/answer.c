@@ -15,17 +15,12 @@
 
 static void fill_log_values(struct request *req)
 {
+	static const struct log_values none = { .verified = SLICE_INIT("NONE") };
 	struct verdict *verdict = &req->verdict;
 
-	verdict->verified = fact_text(req, FACT_VERIFIED);
-	if (!req->cert)
-		return;
-	verdict->cn = req->cert->cert->cn;
-	verdict->serial = req->cert->facts[FACT_SERIAL];
-	verdict->fingerprint = req->cert->facts[FACT_FINGERPRINT_SHA256];
-	verdict->subject = req->cert->facts[FACT_SUBJECT_DN];
-	verdict->issuer = req->cert->facts[FACT_ISSUER_DN];
-	verdict->encoded = &req->cert->encoded;
+	/* Only pointed to: most fronts have them encoded, and a certificate is not in the processor's caches. */
+	verdict->log = req->cert ? &req->cert->log : &none;
+	verdict->encoded = req->cert ? &req->cert->encoded : NULL;
 }
 
 static void start(struct request *req, enum verdict_kind kind, enum reason reason, int status)

@@ -148,6 +148,10 @@ static void fill_facts(struct cert_entry *entry, const struct issuer *issuer)
 	facts[FACT_RFC9440] = cert->rfc9440;
 	facts[FACT_RFC9440_TOO_LARGE] = word(cert->rfc9440_too_large);
 	facts[FACT_CHAIN_RFC9440_TOO_LARGE] = word(false);
+	entry->log = (struct log_values){
+		.cn = cert->cn, .serial = cert->serial, .fingerprint = cert->sha256, .subject = cert->subject_dn,
+		.issuer = cert->issuer_dn, .verified = facts[FACT_VERIFIED],
+	};
 }
 
 static bool needs_path(const struct certcache_query *query)

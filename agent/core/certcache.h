@@ -60,6 +60,7 @@ struct cert_entry {
 	uint64_t state;		     /* revocation_number() of what was looked at */
 	int64_t from, until;	     /* all of it holds while from <= now < until */
 	uint64_t chains;	     /* chaincache_number() when a chain was looked up */
+	struct log_values log;
 	struct slice encoded, encoded_edits; /* of fronts: see struct verdict */
 	int64_t seen_hour;	     /* radar_hour() of when the radar was told */
 	void *storage;

@@ -112,7 +112,7 @@ void decision_write(struct buf *out, const struct request *req, int64_t wall_ns,
 	}
 	text_if(out, "sni", request_bytes(req, ARG_SNI));
 	write_source(out, req);
-	text(out, "verified", verdict->verified);
+	text(out, "verified", verdict->log->verified);
 	write_certificate(out, req);
 	text_if(out, "worker", req->worker);
 	text_if(out, "error", req->error);

@@ -89,6 +89,11 @@ bool header_block_next_pair(const struct header_block *block, struct header_curs
 bool header_block_next_name(const struct header_block *block, struct header_cursor *cursor,
 			    struct slice *name);
 
+/* For logs, ACLs and stick tables; empty when there is no certificate, but for `verified`. */
+struct log_values {
+	struct slice cn, serial, fingerprint, subject, issuer, verified;
+};
+
 /*
  * What a front tells its proxy. All slices live in the request's arena, in its
  * certificate's cache entry or in its snapshot: they hold until engine_release.
@@ -102,9 +107,8 @@ struct verdict {
 	bool client_cert; /* a front behind which the proxy can do it sets Client-Cert itself */
 	struct slice client_cert_value; /* ":base64:" for the fronts that cannot */
 	int64_t until; /* epoch seconds; 0: may not be reused */
-	/* For logs, ACLs and stick tables; empty when there is no certificate. */
-	struct slice cn, serial, fingerprint, subject, issuer, verified;
-	/* Where the front of SPOE keeps those six as it sends them, malloc'd, for the certificate's next
+	const struct log_values *log; /* NULL: nothing was decided */
+	/* Where the front of SPOE keeps those values as it sends them, malloc'd, for the certificate's next
 	 * request; the cache entry frees it. NULL: nowhere. */
 	struct slice *encoded;
 	/* The first part of req_del and the first kept_parts of req_set are the same with each request of the

@@ -218,8 +218,8 @@ static void put_metadata(struct buf *out, const struct request *req)
 	authz_put_metadata(out, SLICE_LIT("verdict"), slice_str(verdict_name(verdict->kind)));
 	authz_put_metadata(out, SLICE_LIT("reason"), slice_str(reason_name(verdict->reason)));
 	authz_put_metadata(out, SLICE_LIT("id"), verdict->id);
-	if (verdict->fingerprint.len)
-		authz_put_metadata(out, SLICE_LIT("fingerprint"), verdict->fingerprint);
+	if (verdict->log && verdict->log->fingerprint.len)
+		authz_put_metadata(out, SLICE_LIT("fingerprint"), verdict->log->fingerprint);
 	if (req->observed)
 		authz_put_metadata(out, SLICE_LIT("observed"), slice_str(reason_name(req->observed)));
 	authz_end(out, begun);

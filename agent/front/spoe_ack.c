@@ -108,14 +108,15 @@ static inline void put_content(struct buf *out, const struct verdict *verdict)
 
 static void encode_log_values(struct buf *out, const struct verdict *verdict)
 {
+	const struct log_values *log = verdict->log;
 	size_t begun = out->len;
 
-	put_text(out, SET_VAR("\x02", "cn"), verdict->cn);
-	put_text(out, SET_VAR("\x06", "serial"), verdict->serial);
-	put_text(out, SET_VAR("\x0b", "fingerprint"), verdict->fingerprint);
-	put_text(out, SET_VAR("\x07", "subject"), verdict->subject);
-	put_text(out, SET_VAR("\x06", "issuer"), verdict->issuer);
-	put_text(out, SET_VAR("\x08", "verified"), verdict->verified);
+	put_text(out, SET_VAR("\x02", "cn"), log->cn);
+	put_text(out, SET_VAR("\x06", "serial"), log->serial);
+	put_text(out, SET_VAR("\x0b", "fingerprint"), log->fingerprint);
+	put_text(out, SET_VAR("\x07", "subject"), log->subject);
+	put_text(out, SET_VAR("\x06", "issuer"), log->issuer);
+	put_text(out, SET_VAR("\x08", "verified"), log->verified);
 	if (!verdict->encoded || buf_err(out))
 		return;
 	*verdict->encoded = slice_sub(buf_slice(out), begun, SIZE_MAX);
@@ -126,7 +127,7 @@ static inline void put_log_values(struct buf *out, const struct verdict *verdict
 {
 	if (verdict->encoded && verdict->encoded->len)
 		buf_put(out, *verdict->encoded);
-	else
+	else if (verdict->log)
 		encode_log_values(out, verdict);
 }
 

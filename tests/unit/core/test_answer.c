@@ -301,20 +301,20 @@ static void values_for_logs(void **state)
 	struct rig_request *request = ASK(ALICE);
 
 	(void)state;
-	assert_slice(request->req.verdict.cn, "alice");
-	assert_slice(request->req.verdict.subject, "CN=alice,O=Example");
-	assert_slice(request->req.verdict.issuer, "CN=Middle");
-	assert_slice(request->req.verdict.verified, "SUCCESS");
-	assert_int_equal(request->req.verdict.fingerprint.len, 64);
-	assert_true(request->req.verdict.serial.len > 0);
+	assert_slice(request->req.verdict.log->cn, "alice");
+	assert_slice(request->req.verdict.log->subject, "CN=alice,O=Example");
+	assert_slice(request->req.verdict.log->issuer, "CN=Middle");
+	assert_slice(request->req.verdict.log->verified, "SUCCESS");
+	assert_int_equal(request->req.verdict.log->fingerprint.len, 64);
+	assert_true(request->req.verdict.log->serial.len > 0);
 	rig_done(request);
 	request = ASK(BINARY("cert", mallory->der));
-	assert_slice(request->req.verdict.verified, "FAILED:self signed certificate");
-	assert_slice(request->req.verdict.cn, "mallory");
+	assert_slice(request->req.verdict.log->verified, "FAILED:self signed certificate");
+	assert_slice(request->req.verdict.log->cn, "mallory");
 	rig_done(request);
 	request = ASK(NONE("cert"));
-	assert_slice(request->req.verdict.verified, "NONE");
-	assert_int_equal(request->req.verdict.cn.len, 0);
+	assert_slice(request->req.verdict.log->verified, "NONE");
+	assert_int_equal(request->req.verdict.log->cn.len, 0);
 	rig_done(request);
 }
 

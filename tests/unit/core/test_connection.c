@@ -180,9 +180,9 @@ static void what_is_told_of_the_certificate(void **state)
 	struct rig_request *request = rig_connect(rig, args);
 
 	(void)state;
-	assert_slice(request->req.verdict.cn, "alice");
-	assert_slice(request->req.verdict.verified, "SUCCESS");
-	assert_int_equal(request->req.verdict.fingerprint.len, 64);
+	assert_slice(request->req.verdict.log->cn, "alice");
+	assert_slice(request->req.verdict.log->verified, "SUCCESS");
+	assert_int_equal(request->req.verdict.log->fingerprint.len, 64);
 	rig_done(request);
 }
 
