@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "script/handle.h"
 
 void result_fault(struct policy_call *call, enum reason reason, const char *text)
@@ -133,7 +134,8 @@ static void passed(struct task *task, const struct object *response)
 	struct policy_result *result = &task->call->result;
 	struct arena *arena = task->call->req->arena;
 
-	*result = (struct policy_result){ .outcome = POLICY_PASSED };
+	mem_zero(result, sizeof(*result));
+	result->outcome = POLICY_PASSED;
 	if (object_blocks(response->request, arena, &result->req_del, &result->req_set) ||
 	    object_blocks(response, arena, &result->res_del, &result->res_set))
 		no_memory(task);
