@@ -134,7 +134,8 @@ enum err object_blocks(const struct object *object, struct arena *arena, struct 
 {
 	uint8_t *del_at, *set_at;
 
-	*del = *set = SLICE_EMPTY;
+	*del = SLICE_EMPTY;
+	*set = SLICE_EMPTY;
 	if (!object->edits)
 		return ERR_OK;
 	del_at = arena_take(arena, object->del_size + object->set_size);
