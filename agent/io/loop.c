@@ -10,6 +10,9 @@
 
 /* So many do one thing after the other before they all go on to the next. */
 #define BATCH_MAX 16u
+/* Who was served waits so long for the others, looked at after each LOOK_EACH of them: looking takes time, too. */
+#define BATCH_NS 500000
+#define LOOK_EACH 4u
 /* Output buffers at hand: a batch of small ones, or a few large ones. */
 #define SPARE_COUNT BATCH_MAX
 #define SPARE_ROOM (256u * 1024) /* of one */
@@ -22,7 +25,7 @@ struct loop {
 	struct ev_idle awake; /* while it is active the poll does not wait */
 	struct loop_task end; /* heads of circular lists */
 	struct loop_task soon;
-	struct loop_task batch;
+	struct loop_task serve, write; /* of a batch */
 	unsigned batched;
 	bool many;     /* more than one event in this wake-up */
 	bool in_batch; /* it runs */
@@ -99,11 +102,33 @@ static void run_soon(struct loop *loop)
 	loop_task_cancel(&mark);
 }
 
+static void run_all(struct loop_task *head)
+{
+	while (!list_empty(head))
+		run_first(head);
+}
+
+static void serve(struct loop *loop)
+{
+	int64_t since = clock_mono_ns();
+
+	for (unsigned n = 1; !list_empty(&loop->serve); n++) {
+		run_first(&loop->serve);
+		if (n % LOOK_EACH == 0 && clock_mono_ns() - since >= BATCH_NS) {
+			run_all(&loop->write);
+			since = clock_mono_ns();
+		}
+	}
+}
+
 static void run_batch(struct loop *loop)
 {
 	loop->in_batch = true;
-	while (!list_empty(&loop->batch))
-		run_first(&loop->batch);
+	while (!list_empty(&loop->serve) || !list_empty(&loop->write)) {
+		if (!list_empty(&loop->serve))
+			serve(loop);
+		run_all(&loop->write);
+	}
 	loop->in_batch = false;
 	loop->batched = 0;
 	loop->kept = 0;
@@ -187,7 +212,8 @@ struct loop *loop_new(void)
 	}
 	list_init(&loop->end);
 	list_init(&loop->soon);
-	list_init(&loop->batch);
+	list_init(&loop->serve);
+	list_init(&loop->write);
 	ev_idle_init(&loop->awake, on_awake);
 	ev_set_userdata(loop->ev, loop);
 	ev_set_invoke_pending_cb(loop->ev, wake_up);
@@ -244,12 +270,12 @@ void loop_soon(struct loop *loop, struct loop_task *task)
 		ev_idle_start(loop->ev, &loop->awake);
 }
 
-bool loop_in_batch(struct loop *loop, struct loop_task *task, size_t keep)
+bool loop_in_batch(struct loop *loop, enum loop_step step, struct loop_task *task, size_t keep)
 {
 	if (!loop->many || loop->kept + keep > LOOP_KEPT)
 		return false;
 	loop->kept += keep;
-	list_add(&loop->batch, task);
+	list_add(step == LOOP_SERVE ? &loop->serve : &loop->write, task);
 	if (++loop->batched >= BATCH_MAX && !loop->in_batch)
 		run_batch(loop);
 	return true;

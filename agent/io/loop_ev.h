@@ -27,17 +27,19 @@ void loop_at_end(struct loop *loop, struct loop_task *task);
 void loop_soon(struct loop *loop, struct loop_task *task);
 
 /*
- * Where connections take turns, the processor's caches hold the way of the last step, not of the next. So
- * connections that bring and write few bytes wait for others of the same wake-up: a number of them is read from,
- * then all are served, then all are written to.
+ * Where connections take turns, the processor's caches hold the way of the last step, not of the next; and a
+ * peer that sleeps is woken by each write. So connections of one wake-up wait for each other, unless they write
+ * very much: a number of them is read from, then all are served, then all are written to. When serving takes
+ * long, those that were served are written to before the rest is served.
  *
- * Runs task->run after those that wait already, at the end of the callbacks of this wake-up at the latest. `keep`
- * bytes at the front of loop_scratch() stay until then. Call it as the last step of a callback: tasks of others
- * may run in here. False, and nothing is done, when there is nobody to wait for, or no room to keep so much.
+ * Runs task->run after those of the same step that wait already, at the end of the callbacks of this wake-up at
+ * the latest. `keep` bytes at the front of loop_scratch() stay until then. Call it as the last step of a callback:
+ * tasks of others may run in here. False, and nothing is done, when there is nobody to wait for, or no room to
+ * keep so much.
  */
-#define LOOP_FEW 8192u
-#define LOOP_KEPT (32u * 1024)
-bool loop_in_batch(struct loop *loop, struct loop_task *task, size_t keep);
+enum loop_step { LOOP_SERVE, LOOP_WRITE };
+#define LOOP_KEPT (256u * 1024)
+bool loop_in_batch(struct loop *loop, enum loop_step step, struct loop_task *task, size_t keep);
 
 /* Takes it out of its queue; fine when it is in none. */
 void loop_task_cancel(struct loop_task *task);

@@ -4,6 +4,8 @@
 /* Kept bytes up to this are copied in front of what is read next. Above, reading goes on behind
  * them, so that a large message that comes in crumbs is not copied again for each. */
 #define COPY_MAX 16384u
+/* With more than that to write nobody waits for others. */
+#define WAITS_MAX (128u * 1024)
 /* Read and thrown away before closing at most: close() with unread input resets the connection,
  * and a reset takes the last answer away from the peer. */
 #define DISCARD_MAX (4u * LOOP_SCRATCH)
@@ -56,7 +58,7 @@ static bool offer(struct stream *s, const uint8_t *base, size_t total)
 }
 
 /*
- * After on_data: what it has written leaves now, or with the few bytes of others. Not at the end of the
+ * After on_data: what it has written leaves now, or with that of others. Not at the end of the
  * wake-up: the bytes are still in the processor's cache, and the next connection writes into the same memory.
  */
 static void settle(struct stream *s)
@@ -69,7 +71,7 @@ static void settle(struct stream *s)
 		return;
 	}
 	loop_task_cancel(&s->flush_task);
-	if (stream_waiting(s) > LOOP_FEW || !loop_in_batch(s->loop, &s->flush_task, 0))
+	if (stream_waiting(s) > WAITS_MAX || !loop_in_batch(s->loop, LOOP_WRITE, &s->flush_task, 0))
 		stream_flush_task(&s->flush_task);
 }
 
@@ -146,7 +148,7 @@ void stream_offer_task(struct loop_task *task)
 static bool waits(struct stream *s, const uint8_t *base, size_t len)
 {
 	s->fresh = slice_of(base, len);
-	return len <= LOOP_FEW && !s->transport->pending && loop_in_batch(s->loop, &s->offer_task, len);
+	return !s->transport->pending && loop_in_batch(s->loop, LOOP_SERVE, &s->offer_task, len);
 }
 
 void stream_read(struct stream *s)

@@ -8,11 +8,14 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "io/loop_ev.h"
 #include "lib/io.h"
 
 /* Connections that all bring something in the same wake-up. */
 #define BATCH 16
+#define LARGE 32768u
+#define VERY_LARGE (128u * 1024)
 #define COUNT (BATCH + 4)
 
 struct guest {
@@ -27,6 +30,8 @@ struct party {
 	size_t served; /* calls of on_data of all of them */
 	size_t read[COUNT + 1], answered[COUNT + 1]; /* how many were, at each call */
 	void (*at_first)(struct guest *other);
+	int64_t takes_ns; /* each call */
+	size_t more; /* bytes of each answer, beside the echo */
 };
 
 static size_t readable(int fd)
@@ -37,12 +42,25 @@ static size_t readable(int fd)
 	return (size_t)n;
 }
 
+/* What a guest sends: nobody else's bytes. */
+static const uint8_t *words(size_t i, size_t size)
+{
+	static uint8_t bytes[VERY_LARGE];
+
+	for (size_t at = 0; at < size; at++)
+		bytes[at] = (uint8_t)(i + at / 100);
+	return bytes;
+}
+
 static void note(struct io_conn *conn, struct slice in)
 {
 	struct guest *guest = (struct guest *)(void *)conn;
 	struct party *party = guest->party;
 
 	(void)in;
+	buf_put(stream_out(conn->stream), slice_of(words(0, party->more), party->more));
+	for (int64_t end = clock_mono_ns() + party->takes_ns; clock_mono_ns() < end;)
+		;
 	for (size_t i = 0; i < COUNT && party->served < COUNT; i++) {
 		struct guest *other = &party->guests[i];
 
@@ -85,16 +103,6 @@ static int go(void **state)
 	return 0;
 }
 
-/* What a guest sends: nobody else's bytes. */
-static const uint8_t *words(size_t i, size_t size)
-{
-	static uint8_t bytes[32768];
-
-	for (size_t at = 0; at < size; at++)
-		bytes[at] = (uint8_t)(i + at / 100);
-	return bytes;
-}
-
 static void all_say(struct party *party, size_t size)
 {
 	party->served = 0;
@@ -107,7 +115,7 @@ static void all_say(struct party *party, size_t size)
 
 static void assert_heard(struct party *party, size_t size)
 {
-	static uint8_t answer[32768];
+	static uint8_t answer[LARGE];
 
 	for (size_t i = 0; i < COUNT; i++) {
 		struct guest *guest = &party->guests[i];
@@ -136,26 +144,38 @@ static void sixteen_are_read_then_served_then_answered(void **state)
 	}
 }
 
+static void slow_ones_keep_no_answer_back(void **state)
+{
+	struct party *party = *state;
+
+	party->takes_ns = 200000;
+	all_say(party, 900);
+	for (size_t i = 0; i < BATCH; i++)
+		assert_true(party->answered[i] >= i / 4 * 4);
+	assert_int_equal(party->read[0], BATCH);
+	assert_heard(party, 900);
+}
+
 static void what_is_kept_has_an_end(void **state)
 {
 	struct party *party = *state;
 
 	/* Whoever finds no room is served at once. */
-	all_say(party, LOOP_FEW);
-	assert_int_equal(party->read[0], LOOP_KEPT / LOOP_FEW + 1);
-	assert_heard(party, LOOP_FEW);
+	all_say(party, LARGE);
+	assert_int_equal(party->read[0], LOOP_KEPT / LARGE + 1);
+	assert_heard(party, LARGE);
 }
 
-static void many_bytes_do_not_wait(void **state)
+static void a_long_answer_does_not_wait(void **state)
 {
 	struct party *party = *state;
 
-	all_say(party, LOOP_FEW + 1);
+	party->more = VERY_LARGE;
+	all_say(party, 900);
 	for (size_t i = 0; i < COUNT; i++) {
-		assert_int_equal(party->read[i], i + 1);
+		assert_int_equal(party->read[i], i < BATCH ? BATCH : COUNT);
 		assert_int_equal(party->answered[i], i);
 	}
-	assert_heard(party, LOOP_FEW + 1);
 }
 
 static void assert_only_one_was_served(struct party *party)
@@ -232,7 +252,7 @@ static void outside_of_a_wake_up_there_is_nobody_to_wait_for(void **state)
 	struct party *party = *state;
 	struct loop_task task = { .run = never };
 
-	assert_false(loop_in_batch(party->loop, &task, 0));
+	assert_false(loop_in_batch(party->loop, LOOP_SERVE, &task, 0));
 	io_turn(party->loop, 2);
 }
 
@@ -242,8 +262,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(sixteen_are_read_then_served_then_answered),
+		TEST(slow_ones_keep_no_answer_back),
 		TEST(what_is_kept_has_an_end),
-		TEST(many_bytes_do_not_wait),
+		TEST(a_long_answer_does_not_wait),
 		TEST(one_that_is_closed_meanwhile_is_not_served),
 		TEST(one_that_is_paused_meanwhile_is_served_later),
 		TEST(one_that_is_finished_meanwhile_is_not_served),
