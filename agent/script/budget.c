@@ -28,14 +28,13 @@ static bool slice_is_over(struct state *state, lua_State *L)
 	struct budget *budget = &state->budget;
 	int64_t elapsed;
 
-	if (!budget->slice_ns || !state->current)
+	if (!budget->slice_ns || !state->current || state->unyieldable || !lua_isyieldable(L))
 		return false;
 	elapsed = clock_mono_ns() - budget->start_ns;
 	if (elapsed < budget->slice_ns)
 		return false;
-	state->slow = true;
-	if (state->unyieldable || !lua_isyieldable(L))
-		return false;
+	/* One slice may have gone by while the thread did not run. */
+	state->slow |= budget->used_ns > 0;
 	budget->used_ns += slice_cpu(budget, elapsed);
 	return true;
 }

@@ -99,6 +99,7 @@ void result_failed(struct task *task, int status)
 	}
 	if (reason == REASON_POLICY_TIMEOUT || reason == REASON_POLICY_MEMORY)
 		state->spent = true;
+	state->slow |= reason == REASON_POLICY_TIMEOUT;
 	if (reason == REASON_POLICY_ERROR && task->passes_on_error) {
 		log_warning("worker %s: %s: %s; the request goes on to the origin, as "
 			    "passThroughOnException asked", state->worker->name, state->fault_place,

@@ -42,7 +42,7 @@ struct state {
 	lua_State *L;
 	lua_State *volatile running; /* the thread that runs now, NULL outside of calls */
 	volatile bool hooked; /* the threads of this call have the count hook */
-	bool slow;	      /* a call has used up a slice: later ones have the hook from their start */
+	bool slow; /* a call has used up two slices, or its time: later ones have the hook from their start */
 	const struct worker_conf *worker;
 	const struct config *config;
 	struct budget budget;

@@ -74,6 +74,32 @@ static void long_calls_are_known_again(void **state)
 	worker_run_free(run);
 }
 
+/* Whether calls run without the hook after one that used up a single slice. */
+static bool stays_free(void)
+{
+	struct worker_run *run = worker_run_new(busy);
+	int64_t hooked = quickest(run), later;
+
+	run->slice_ns = hooked * 7 / 10;
+	worker_run(run);
+	run->slice_ns = 0;
+	assert_true(ticks_start());
+	later = quickest(run);
+	ticks_stop();
+	worker_run_free(run);
+	return later < hooked * 4 / 5;
+}
+
+/* A slice may go by while the thread does not run; that says nothing about a worker. (Here, too: so it is tried often.) */
+static void one_slice_is_nobodys_fault(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		if (stays_free())
+			return;
+	fail();
+}
+
 /* The signal of a thread that waits, or does something else, changes nothing. */
 static void a_tick_outside_of_calls(void **state)
 {
@@ -94,6 +120,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(short_calls_run_without_the_hook),
 		cmocka_unit_test(long_calls_are_known_again),
+		cmocka_unit_test(one_slice_is_nobodys_fault),
 		cmocka_unit_test(a_tick_outside_of_calls),
 	};
 
