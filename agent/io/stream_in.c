@@ -58,8 +58,8 @@ static bool offer(struct stream *s, const uint8_t *base, size_t total)
 }
 
 /*
- * After on_data: what it has written leaves now, or with that of others. Not at the end of the
- * wake-up: the bytes are still in the processor's cache, and the next connection writes into the same memory.
+ * After on_data: what it has written leaves now, or with that of the few others of its batch. Not at the end of
+ * the wake-up: the bytes are still in the processor's cache.
  */
 static void settle(struct stream *s)
 {

@@ -8,10 +8,11 @@
 
 /*
  * How long a call of a worker may run. Lua's count hook looks at the clock
- * every few instructions (from the first on, or from the first tick, ticks.h); C functions whose work no hook sees charge their
- * steps, which brings the next look nearer; the allocator does the same with
- * bytes. The first looks of a call are cheap on purpose: most calls end before
- * them, and reading the thread's CPU clock costs as much as a whole call.
+ * every few instructions, from the first on or from the first tick (ticks.h);
+ * C functions whose work no hook sees charge their steps, which brings the next
+ * look nearer; the allocator does the same with bytes. The first looks of a call
+ * are cheap on purpose: most calls end before them, and reading the thread's CPU
+ * clock costs as much as a whole call.
  *
  * What is over is told by a fault, which is sticky: pcall, xpcall and
  * coroutine.resume pass it on (l_base.c, l_coroutine.c), and the hook raises

@@ -9,6 +9,7 @@ os.environ.setdefault("HAPROXY", "none")
 
 from setting import FOLDER, Agent, Client, Tests, ask, equal, free_port, main, make_pki, settings, start_origin, wait_for  # noqa: E402,F401
 import envoy  # noqa: E402
+import fronts  # noqa: E402
 
 FORGED = [("CF-Cert-Verified", "true"), ("X-Client-Name", "root"), ("Client-Cert", ":AAAA:"), ("Client-Cert-Chain", ":AAAA:"), ("X-Mtls-Id", "1"),
           ("X-Mtls-Reason", "allowed"), ("X-Mtls-Forged", "1"), ("X-Forwarded-Client-Cert", "Hash=00;Cert=\"x\"")]
@@ -21,7 +22,7 @@ def start_envoy(name, folder, pki, agent, origin, edits=()):
     return envoy.Envoy(os.environ["ENVOY"], name, folder, pki.path("server").parent, agent, origin.port, edits).start()
 
 
-class Stand:
+class Stand(fronts.Front):
     """form: "grpc" or "http", of the listener and of the shipped file."""
 
     def __init__(self, form, entry, worker):
@@ -34,21 +35,6 @@ class Stand:
         health = [("port_value: 9643", f"port_value: {self.agent.admin}")] if form == "http" else []
         self.front = start_envoy(f"{form}.yaml", FOLDER / "envoy", self.pki, self.port, self.origin, health)
         self.wait()
-
-    def ask(self, name, **kwargs):
-        return ask(self.front.port, self.pki.both(name) if name else None, **kwargs)
-
-    def denied(self, name, reason, status=403, **kwargs):
-        answer = self.ask(name, **kwargs)
-        equal((answer.status, answer.reason), (status, reason), f"{name} {kwargs}")
-        return answer
-
-    def wait(self):
-        wait_for("an answer", lambda: self.ask("alice").status == 200, 20)
-
-    def stop(self):
-        self.front.stop()
-        self.agent.stop()
 
 
 def common(tests, stand):
@@ -66,13 +52,7 @@ def common(tests, stand):
         equal(stand.ask("rsa", host="a.iot.example.com").status, 200)
 
     @tests
-    def every_bad_one_is_refused_with_its_reason():
-        answer = stand.denied(None, "certificate_required")
-        equal(answer.header("content-type"), "application/problem+json")
-        for name in ("foreign", "expired", "early", "selfsigned", "serveronly"):
-            stand.denied(name, "certificate_invalid")
-        stand.denied("denied", "certificate_revoked")
-        stand.denied("alice", "host_unknown", host="other.example.com")
+    def hosts_are_told_from_server_names():
         stand.denied("foreign", "misdirected_request", 421, sni="www.example.com")
 
     @tests
@@ -88,26 +68,13 @@ def common(tests, stand):
         equal(stand.ask("alice", headers=[("x_forwarded_client_cert", "x")]).status, 400)
 
     @tests
-    def connections_stay_and_bodies_pass():
-        with Client(stand.front.port, certificate=stand.pki.both("alice")) as client:
-            for _ in range(20):
-                answer = client.request("/up", "POST", body=b"x" * 100000)
-                equal((answer.status, answer.json["body"], answer.json["method"]), (200, 100000, "POST"))
-
-    @tests
     def sessions_are_not_resumed():
         for tls in ("1.2", "1.3"):
             with Client(stand.front.port, certificate=stand.pki.both("alice"), tls=tls) as client:
                 equal(client.request().status, 200)
                 equal((client.connect(resume=True).request().status, client.resumed), (200, False), tls)
 
-    @tests
-    def no_agent_is_no_access():
-        equal(stand.agent.stop(), 0)
-        for name in ("alice", None):
-            equal(stand.ask(name).status, 503)
-        stand.agent.start()
-        stand.wait()
+    fronts.common(tests, stand, 503)
 
 
 def run(tests, stand):

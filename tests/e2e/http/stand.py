@@ -8,7 +8,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 os.environ.setdefault("HAPROXY", "none")
 
-from setting import FOLDER, Agent, Client, ask, equal, free_port, make_pki, settings, start_origin, wait_for  # noqa: E402,F401
+from setting import FOLDER, Agent, equal, free_port, make_pki, settings, start_origin, wait_for  # noqa: E402,F401
+import fronts  # noqa: E402
 
 WORKER = """local M = {}
 function M.fetch(request, env, ctx)
@@ -37,7 +38,7 @@ UNDERSCORES = [("cf_cert_verified", "true"), ("Client_Cert", ":AAAA:"), ("cf_cli
                ("x_mtls_id", "1"), ("x_client_name", "root"), ("cf-cert_verified", "true"), ("X_SSL_Cert", "x")]
 
 
-class Stand:
+class Stand(fronts.Front):
     """front: a class of tests/env/webs.py. gone: what a client gets without an agent."""
 
     def __init__(self, dialect, front, gone):
@@ -56,18 +57,6 @@ class Stand:
         self.agent = Agent(FOLDER / "agent", config).start()
         self.front = front(FOLDER / "front", self.pki, self.port, self.origin.port, ["x-client-name"]).start()
 
-    def ask(self, name=None, **kwargs):
-        return ask(self.front.port, self.pki.both(name) if name else None, **kwargs)
-
-    def denied(self, name, reason, status=403, **kwargs):
-        answer = self.ask(name, **kwargs)
-        equal((answer.status, answer.reason), (status, reason), f"{name} {kwargs}")
-        return answer
-
-    def stop(self):
-        self.front.stop()
-        self.agent.stop()
-
 
 def common(tests, stand):
     """Adds what is the same behind each of them."""
@@ -85,13 +74,7 @@ def common(tests, stand):
         equal(stand.ask("rsa", host="a.iot.example.com").status, 200)
 
     @tests
-    def every_bad_one_is_refused_with_its_reason():
-        answer = stand.denied(None, "certificate_required")
-        equal(answer.header("content-type"), "application/problem+json")
-        for name in ("foreign", "expired", "early", "selfsigned", "serveronly"):
-            stand.denied(name, "certificate_invalid")
-        stand.denied("denied", "certificate_revoked")
-        stand.denied("alice", "host_unknown", host="other.example.com")
+    def paths_that_could_be_read_twice_are_refused():
         stand.denied("alice", "bad_request", 400, path="/a%2f..%2fb")
         stand.denied("alice", "bad_request", 400, path="/a#b")
 
@@ -151,19 +134,4 @@ def common(tests, stand):
         equal((answer.status, answer.header("location")), (302, "https://login.example.com/"))
         equal(stand.ask("alice", host="worker.example.com", headers=[("x-stop", "fault")]).status, 503)
 
-    @tests
-    def connections_stay_and_bodies_pass():
-        with Client(stand.front.port, certificate=stand.pki.both("alice")) as client:
-            for _ in range(10):
-                answer = client.request("/up", "POST", body=b"x" * 100000)
-                equal((answer.status, answer.json["body"], answer.json["method"]), (200, 100000, "POST"))
-        with Client(stand.front.port) as client:
-            equal(client.request("/up", "PUT", body=b"x" * 1000).status, 403)
-
-    @tests
-    def no_agent_is_no_access():
-        equal(stand.agent.stop(), 0)
-        for name in ("alice", None):
-            equal(stand.ask(name).status, stand.gone)
-        stand.agent.start()
-        wait_for("an answer", lambda: stand.ask("alice").status == 200, 20)
+    fronts.common(tests, stand, stand.gone)
