@@ -66,36 +66,36 @@ static void look_at_tls(const struct config *config, enum listen_kind kind, stru
 
 /*
  * What else is wrong with a configuration that is refused already: its author
- * should not meet one fault after the other. Only what could be read is looked at.
+ * should not meet one fault after the other. Takes what could be read of it
+ * (NULL when its Lua doesn't run). Returns ERR_CONFIG.
  */
-static void look_further(const char *path, struct diag_list *diag)
+static enum err refuse(struct config *config, struct diag_list *diag)
+{
+	for (size_t i = 0; config && i < config->authority_count; i++)
+		look_at_authority(&config->authorities[i], diag);
+	for (size_t i = 0; config && i < config->worker_count; i++)
+		if (config->workers[i].source && config->workers[i].name)
+			worker_check(&config->workers[i], config, diag);
+	if (config) {
+		look_at_tls(config, LISTEN_SPOP, diag);
+		look_at_tls(config, LISTEN_GRPC, diag);
+		look_at_tls(config, LISTEN_HTTP, diag);
+	}
+	config_free(config);
+	cli_sort_faults(diag);
+	return ERR_CONFIG;
+}
+
+/* A snapshot that could not be built took the configuration with it. */
+static struct config *read_again(const char *path)
 {
 	struct diag_list known = { 0 };
 	struct config *config;
 
-	/* What this finds is in diag. */
-	if (config_load_all(path, &known, &config) && !config) {
-		diag_fini(&known);
-		return;
-	}
-	for (size_t i = 0; i < config->authority_count; i++)
-		look_at_authority(&config->authorities[i], diag);
-	for (size_t i = 0; i < config->worker_count; i++)
-		if (config->workers[i].source && config->workers[i].name)
-			worker_check(&config->workers[i], config, diag);
-	look_at_tls(config, LISTEN_SPOP, diag);
-	look_at_tls(config, LISTEN_GRPC, diag);
-	look_at_tls(config, LISTEN_HTTP, diag);
-	config_free(config);
+	/* Its faults are told already, whatever it returns. */
+	(void)!config_load_all(path, &known, &config);
 	diag_fini(&known);
-}
-
-/* ERR_CONFIG, and *out stays NULL. */
-static enum err refuse(const char *path, struct diag_list *diag)
-{
-	look_further(path, diag);
-	cli_sort_faults(diag);
-	return ERR_CONFIG;
+	return config;
 }
 
 enum err setup_new(const char *path, struct snapshot *before, size_t loops, struct diag_list *diag,
@@ -106,8 +106,10 @@ enum err setup_new(const char *path, struct snapshot *before, size_t loops, stru
 	struct config *config;
 
 	*out = NULL;
-	if (config_load(path, diag, &config) || snapshot_build(config, before, diag, &snapshot))
-		return refuse(path, diag);
+	if (config_load_all(path, diag, &config))
+		return refuse(config, diag);
+	if (snapshot_build(config, before, diag, &snapshot))
+		return refuse(read_again(path), diag);
 	setup = mem_new(sizeof(*setup));
 	setup->snapshot = snapshot;
 	setup->loops = loops ? loops : snapshot_config(snapshot)->threads;

@@ -40,6 +40,17 @@ def test_no_file():
         contains(err, str(path), "error")
 
 
+def test_read_once():
+    """a file that is refused ran once: its faults cost no second run of its Lua"""
+    spent = []
+    for name, key in (("good", "threads"), ("bad", "thraeds")):
+        path = write(folder("check-once") / f"{name}.lua", f"for i = 1, 6e7 do end return {{ {key} = 2 }}")
+        before = os.times().children_user
+        check(path)
+        spent.append(os.times().children_user - before)
+    assert spent[1] < 1.6 * spent[0], spent
+
+
 def test_all_at_once():
     """every fault is told, each with its line"""
     path = write(folder("check-all") / "mtlsguard.lua", f"""return {{
