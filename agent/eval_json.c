@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "base/text.h"
 #include "cli.h"
 #include "core/certcache.h"
@@ -10,6 +11,17 @@
 static void set_text(json_t *object, const char *key, struct slice text)
 {
 	json_object_set_new(object, key, cli_json_text(text));
+}
+
+/* What a worker reads as nil is null here. */
+static void set_text_if(json_t *object, const char *key, struct slice text)
+{
+	json_object_set_new(object, key, text.len ? cli_json_text(text) : json_null());
+}
+
+static void set_number_if(json_t *object, const char *key, bool is, int64_t number)
+{
+	json_object_set_new(object, key, is ? json_integer(number) : json_null());
 }
 
 static json_t *texts(const struct slice_list *list)
@@ -53,7 +65,7 @@ static json_t *revocation(const struct tls_facts *facts)
 	json_t *object = json_object();
 
 	set_text(object, "status", slice_str(revocation_status_name(facts->revocation)));
-	set_text(object, "source", slice_str(facts->revocation_source));
+	set_text_if(object, "source", slice_str(facts->revocation_source));
 	if (facts->revocation_reason[0])
 		set_text(object, "reason", slice_str(facts->revocation_reason));
 	if (facts->revocation_age >= 0)
@@ -74,16 +86,16 @@ static json_t *tls(const struct request *req)
 	for (enum san_kind kind = 0; kind < SAN_KIND_COUNT; kind++)
 		json_object_set_new(san, san_kind_name(kind), texts(&facts.san[kind]));
 	json_object_set_new(object, "san", san);
-	set_text(object, "spiffe_id", facts.spiffe_id);
+	set_text_if(object, "spiffe_id", facts.spiffe_id);
 	json_object_set_new(object, "eku", texts(&facts.eku));
-	set_text(object, "spki_sha256", facts.spki_sha256);
-	set_text(object, "key_type", slice_str(facts.key_type));
-	json_object_set_new(object, "key_bits", json_integer(facts.key_bits));
-	json_object_set_new(object, "not_before", json_integer(facts.not_before));
-	json_object_set_new(object, "not_after", json_integer(facts.not_after));
+	set_text_if(object, "spki_sha256", facts.spki_sha256);
+	set_text_if(object, "key_type", slice_str(facts.key_type));
+	set_number_if(object, "key_bits", req->cert, facts.key_bits);
+	set_number_if(object, "not_before", req->cert, facts.not_before);
+	set_number_if(object, "not_after", req->cert, facts.not_after);
 	json_object_set_new(object, "verify_error", json_integer(facts.verify_error));
 	set_text(object, "reason", slice_str(reason_name(facts.reason)));
-	set_text(object, "authority", facts.authority);
+	set_text_if(object, "authority", facts.authority);
 	json_object_set_new(object, "revocation", revocation(&facts));
 	return object;
 }
@@ -184,6 +196,24 @@ static json_t *response_headers(const struct verdict *verdict)
 						edits(&none, &none);
 }
 
+/* A worker's fault is told with the place that it happened at. */
+static json_t *error_text(const struct request *req)
+{
+	struct buf text = buf_capped(0);
+	json_t *json;
+
+	if (req->error.len == 0)
+		return json_null();
+	if (req->worker_place.len) {
+		buf_put(&text, req->worker_place);
+		buf_str(&text, ": ");
+	}
+	buf_put(&text, req->error);
+	json = cli_json_text(buf_slice(&text));
+	buf_fini(&text);
+	return json;
+}
+
 json_t *eval_json(const struct request *req, bool trace)
 {
 	const struct verdict *verdict = &req->verdict;
@@ -202,7 +232,7 @@ json_t *eval_json(const struct request *req, bool trace)
 	set_text(object, "generation", slice_str(snapshot_config(req->snapshot)->generation));
 	json_object_set_new(object, "cf", cf(req));
 	json_object_set_new(object, "tls", tls(req));
-	json_object_set_new(object, "error", req->error.len ? cli_json_text(req->error) : json_null());
+	json_object_set_new(object, "error", error_text(req));
 	json_object_set_new(object, "request_headers", request_headers(verdict));
 	json_object_set_new(object, "response", response(verdict));
 	json_object_set_new(object, "response_headers", response_headers(verdict));

@@ -26,6 +26,8 @@ static void print_value(const json_t *value)
 		print_safe(json_string_value(value));
 		return;
 	}
+	if (json_is_null(value))
+		return;
 	dumped = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 	if (dumped)
 		print_safe(dumped);
@@ -147,14 +149,16 @@ void eval_print(const json_t *object)
 {
 	const json_t *request = json_object_get(object, "request_headers");
 	const json_t *response = json_object_get(object, "response_headers");
-	json_t *cf = json_object_get(object, "cf");
+	json_t *cf = json_object_get(object, "cf"), *tls = json_object_get(object, "tls");
 
 	print_verdict(object);
 	print_why(object);
 	print_trace(json_object_get(object, "trace"));
 	print_properties("request.cf.tlsClientAuth", json_object_get(cf, "tlsClientAuth"));
 	print_properties("request.cf", cf);
-	print_properties("request.tls", json_object_get(object, "tls"));
+	print_properties("request.tls", tls);
+	print_properties("request.tls.san", json_object_get(tls, "san"));
+	print_properties("request.tls.revocation", json_object_get(tls, "revocation"));
 	print_names("removed from the request", json_object_get(request, "remove"));
 	print_pairs("set on the request", json_object_get(request, "set"));
 	print_response(json_object_get(object, "response"));

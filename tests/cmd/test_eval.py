@@ -79,6 +79,8 @@ def test_missing():
     equal(found["decided_by"]["name"], "api.example.com")
     assert found["decided_by"]["line"] > 0
     assert found["error"]
+    for name in ("spiffe_id", "spki_sha256", "key_type", "key_bits", "not_before", "not_after", "authority"):
+        equal((name, found["tls"][name]), (name, None))  # as a worker reads nil
 
 
 def test_bad_certificates():
@@ -91,6 +93,13 @@ def test_bad_certificates():
         equal(found["cf"]["tlsClientAuth"]["certVerified"], words)
         equal(found["cf"]["tlsClientAuth"]["certPresented"], "1")
         assert found["tls"]["verify_error"] > 0
+
+
+def test_text_is_whole():
+    """the text for people has what request.tls has in tables too"""
+    code, out, _ = mtlsguard("eval", "-c", CONFIG, "--url", URL, "--cert", certificates().path("alice"))
+    equal(code, 0)
+    contains(out, "request.tls.san\n", "spiffe://example.com/alice", "request.tls.revocation\n  status ", " good\n")
 
 
 def test_deny_listed():
@@ -216,7 +225,7 @@ def test_worker_faults():
     """a worker's fault denies with policy_error and says where"""
     found = with_cert("alice", "--trace", url="https://api.example.com/w/fault")
     equal((found["verdict"], found["reason"], found["status"]), ("deny", "policy_error", 503))
-    contains(found["error"], "broken on purpose")
+    contains(found["error"], "api.lua:12: broken on purpose")
     step = [step for step in found["trace"] if step["stage"] == "worker"][0]
     contains(step["place"], "api.lua:12")
 
