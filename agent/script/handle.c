@@ -101,6 +101,10 @@ static int on_pairs(lua_State *L)
 		return headers_pairs(L, task_of(L, bits), bits >> 4 & (TASK_OBJECTS - 1));
 	case HANDLE_CLIENT_AUTH:
 		return client_auth_pairs(L, task_of(L, bits));
+	case HANDLE_CF:
+		return cf_pairs(L, task_of(L, bits));
+	case HANDLE_TLS:
+		return tls_pairs(L, task_of(L, bits));
 	default:
 		return luaL_error(L, "pairs does not work on %s", handle_name(kind));
 	}
@@ -128,6 +132,24 @@ int pairs_of_list(lua_State *L)
 	lua_pushinteger(L, 0);
 	lua_pushcclosure(L, next_pair, 2);
 	return 1;
+}
+
+int pairs_of_names(lua_State *L, const char *const *names)
+{
+	lua_Integer count = 0;
+	int list;
+
+	lua_newtable(L);
+	list = lua_gettop(L);
+	for (; *names; names++) {
+		if (lua_getfield(L, 1, *names) != LUA_TNIL) {
+			lua_pushstring(L, *names);
+			lua_rawseti(L, list, ++count);
+			lua_rawseti(L, list, ++count);
+		}
+		lua_settop(L, list);
+	}
+	return pairs_of_list(L);
 }
 
 void handle_init(lua_State *L)

@@ -82,11 +82,22 @@ int ctx_index(lua_State *L, struct task *task, unsigned object, enum atom key);
 int args_pairs(lua_State *L, struct task *task);
 int headers_pairs(lua_State *L, struct task *task, unsigned object);
 int client_auth_pairs(lua_State *L, struct task *task);
+int cf_pairs(lua_State *L, struct task *task);
+int tls_pairs(lua_State *L, struct task *task);
+
+/* pairs works on it. */
+static inline bool handle_has_pairs(enum handle_kind kind)
+{
+	return kind >= HANDLE_CF && kind <= HANDLE_HEADERS;
+}
 
 /* Pushes the bytes as a Lua string. */
 void push_slice(lua_State *L, struct slice s);
 
 /* Pushes an iterator over the list of name, value, name, value … on top of the stack; returns 1. */
 int pairs_of_list(lua_State *L);
+
+/* The same over the named properties of the handle at index 1, without those that are nil. */
+int pairs_of_names(lua_State *L, const char *const *names);
 
 #endif

@@ -9,7 +9,8 @@
 /*
  * json.encode(value), json.decode(text), json.null. A table whose keys are 1
  * to n is a list; an empty one is an object, unless it came from a JSON list
- * or from json.array(t). Keys are sorted. What cannot be told in JSON is an error.
+ * or from json.array(t), or is one of request.tls. What pairs goes through is an
+ * object too. Keys are sorted. What cannot be told in JSON is an error.
  */
 #define DEPTH_MAX 64
 #define TEXT_MAX (256 * 1024)
@@ -39,6 +40,7 @@ static bool is_marked_list(lua_State *L, int index)
 
 static void fill_list(lua_State *L, int index, json_t *list, int depth);
 static void fill_object(lua_State *L, int index, json_t *object, int depth);
+static void fill_pairs(lua_State *L, int index, json_t *object, int depth);
 
 /* A container is put into its parent while it is empty, then filled. */
 static bool is_list(lua_State *L, int index)
@@ -80,11 +82,13 @@ static json_t *encode_value(lua_State *L, int index, int depth)
 	case LUA_TLIGHTUSERDATA:
 		if (!lua_touserdata(L, index))
 			return json_null();
+		if (handle_has_pairs(handle_kind(L, index)))
+			return json_object();
+		luaL_error(L, "json.encode: a %s has no form in JSON", handle_name(handle_kind(L, index)));
 		break;
 	default:
-		break;
+		luaL_error(L, "json.encode: a %s has no form in JSON", luaL_typename(L, index));
 	}
-	luaL_error(L, "json.encode: a %s has no form in JSON", luaL_typename(L, index));
 	return NULL;
 }
 
@@ -92,8 +96,10 @@ static void fill(lua_State *L, int index, json_t *json, int depth)
 {
 	if (json_is_array(json) && lua_istable(L, index))
 		fill_list(L, lua_absindex(L, index), json, depth);
-	else if (json_is_object(json))
+	else if (json_is_object(json) && lua_istable(L, index))
 		fill_object(L, lua_absindex(L, index), json, depth);
+	else if (json_is_object(json))
+		fill_pairs(L, lua_absindex(L, index), json, depth);
 }
 
 static void fill_list(lua_State *L, int index, json_t *list, int depth)
@@ -117,21 +123,42 @@ static void fill_list(lua_State *L, int index, json_t *list, int depth)
 	}
 }
 
+/* The key is below the value on top of the stack. */
+static void put_member(lua_State *L, json_t *object, int depth)
+{
+	const char *key;
+	size_t len;
+
+	if (lua_type(L, -2) != LUA_TSTRING)
+		luaL_error(L, "json.encode: an object's key is a %s", luaL_typename(L, -2));
+	key = lua_tolstring(L, -2, &len);
+	if (memchr(key, 0, len))
+		luaL_error(L, "json.encode: a key holds a NUL byte");
+	give(L, json_object_set_new(object, key, encode_value(L, -1, depth + 1)));
+	fill(L, -1, json_object_get(object, key), depth + 1);
+}
+
 static void fill_object(lua_State *L, int index, json_t *object, int depth)
 {
 	luaL_checkstack(L, 4, NULL);
-	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-		const char *key;
-		size_t len;
+	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
+		put_member(L, object, depth);
+}
 
-		if (lua_type(L, -2) != LUA_TSTRING)
-			luaL_error(L, "json.encode: an object's key is a %s", luaL_typename(L, -2));
-		key = lua_tolstring(L, -2, &len);
-		if (memchr(key, 0, len))
-			luaL_error(L, "json.encode: a key holds a NUL byte");
-		give(L, json_object_set_new(object, key, encode_value(L, -1, depth + 1)));
-		fill(L, -1, json_object_get(object, key), depth + 1);
+/* An object of the agent: its members are what pairs tells. */
+static void fill_pairs(lua_State *L, int index, json_t *object, int depth)
+{
+	luaL_checkstack(L, 6, NULL);
+	luaL_callmeta(L, index, "__pairs");
+	for (;;) {
+		lua_pushvalue(L, -1);
+		lua_call(L, 0, 2);
+		if (lua_isnil(L, -2))
+			break;
+		put_member(L, object, depth);
+		lua_pop(L, 2);
 	}
+	lua_pop(L, 3);
 }
 
 static int put_text(const char *text, size_t len, void *arg)
@@ -173,8 +200,7 @@ static void push_list(lua_State *L, json_t *json)
 		push_json(L, json_array_get(json, i));
 		lua_rawseti(L, -2, (lua_Integer)i + 1);
 	}
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &array_key);
-	lua_setmetatable(L, -2);
+	json_mark_list(L);
 }
 
 static void push_object(lua_State *L, json_t *json)
@@ -253,10 +279,15 @@ static int json_array_mark(lua_State *L)
 	lua_settop(L, 1);
 	if (lua_getmetatable(L, 1) && !is_marked_list(L, 1))
 		return luaL_error(L, "json.array: the table has a metatable of its own");
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &array_key);
-	lua_setmetatable(L, 1);
 	lua_settop(L, 1);
+	json_mark_list(L);
 	return 1;
+}
+
+void json_mark_list(lua_State *L)
+{
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &array_key);
+	lua_setmetatable(L, -2);
 }
 
 void json_push_encode(lua_State *L)

@@ -117,6 +117,22 @@ int cf_index(lua_State *L, struct task *task, unsigned object, enum atom key)
 	}
 }
 
+/* What the proxy didn't send is left out: to read it would be a fault. */
+int cf_pairs(lua_State *L, struct task *task)
+{
+	const struct request *req = request_of(task);
+	const char *names[] = { "tlsClientAuth", NULL, NULL, NULL, NULL };
+	size_t count = 1;
+
+	if (request_sent(req, ARG_TLS_VERSION))
+		names[count++] = "tlsVersion";
+	if (request_sent(req, ARG_TLS_CIPHER))
+		names[count++] = "tlsCipher";
+	if (request_sent(req, ARG_VERSION))
+		names[count++] = "httpProtocol";
+	return pairs_of_names(L, names);
+}
+
 /*
  * Texts of one certificate are kept as Lua strings under its key; another one
  * in its line takes them away. The tables of texts, one a fact that was ever

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "core/facts.h"
 #include "script/handle.h"
+#include "script/sandbox.h"
 
 /* request.tls: what Cloudflare's object lacks. Tables are made fresh for each read. */
 
@@ -20,6 +21,7 @@ static void push_list(lua_State *L, const struct slice_list *list)
 		push_slice(L, list->items[i]);
 		lua_rawseti(L, -2, (lua_Integer)i + 1);
 	}
+	json_mark_list(L);
 }
 
 static void push_sans(lua_State *L, const struct tls_facts *facts)
@@ -63,12 +65,13 @@ static void push_if_cert(lua_State *L, const struct task *task, int64_t number)
 		lua_pushnil(L);
 }
 
+static const char *const names[] = {
+	"san", "spiffe_id", "eku", "spki_sha256", "key_type", "key_bits", "not_before",
+	"not_after", "verify_error", "reason", "authority", "revocation", NULL,
+};
+
 static int unknown(lua_State *L)
 {
-	static const char *const names[] = {
-		"san", "spiffe_id", "eku", "spki_sha256", "key_type", "key_bits", "not_before",
-		"not_after", "verify_error", "reason", "authority", "revocation", NULL,
-	};
 	const char *word = luaL_tolstring(L, 2, NULL);
 	const char *nearest = text_nearest(slice_str(word), names);
 
@@ -123,4 +126,10 @@ int tls_index(lua_State *L, struct task *task, unsigned object, enum atom key)
 	default:
 		return unknown(L);
 	}
+}
+
+int tls_pairs(lua_State *L, struct task *task)
+{
+	(void)task;
+	return pairs_of_names(L, names);
 }

@@ -36,6 +36,9 @@ void console_open(lua_State *L);
 void codec_open(lua_State *L);
 void json_open(lua_State *L);
 
+/* The table on top of the stack is a list in JSON, when it is empty too. */
+void json_mark_list(lua_State *L);
+
 /* Pushes json.encode, for those who answer in JSON. */
 void json_push_encode(lua_State *L);
 void msgpack_open(lua_State *L);

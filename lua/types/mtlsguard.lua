@@ -202,6 +202,7 @@ json.null = nil
 ---@param t table
 ---@return table
 function json.array(t) end
+---Also of request.cf, request.tls, request.args and Headers, which pairs goes through.
 ---@param value any
 ---@return string
 function json.encode(value) end

@@ -42,7 +42,7 @@ static void set_fact(struct cert_entry *entry, enum fact fact, const char *text)
 static void object_of_the_same_certificate(void **state)
 {
 	static const char *const uses[] = {
-		"kept.certSubjectDN", "kept.certRFC9440TooLarge", "kept.nothing", "pairs(kept)",
+		"kept.certSubjectDN", "kept.certRFC9440TooLarge", "kept.nothing", "pairs(kept)", "json.encode(kept)",
 		"headers:set('x-a', 'b')", "headers:get('accept')", "fetch(first)", "Request.new(first)",
 		"first.cf", "first.method",
 	};

@@ -269,7 +269,10 @@ static void codecs(void **state)
 	refuses("json.encode(0/0)", "not finite");
 	refuses("json.encode('\\xff')", "UTF-8");
 	refuses("json.encode({ [{}] = 1 })", "key is a table");
-	refuses("json.encode(request)", "no form in JSON");
+	refuses("json.encode(request)", "a Request has no form in JSON");
+	refuses("json.encode({ ctx })", "a ctx has no form in JSON");
+	is("(function() local h = Headers.new() h:set('b', '2') h:append('b', '3') h:set('a', '1')\n"
+	   "return json.encode({ h }) end)()", "[{\"a\":\"1\",\"b\":\"2, 3\"}]");
 	refuses("json.encode(('x'):rep(300000))", "over 262144 bytes");
 	refuses("return json.null.x", "index json.null");
 	is("hex.encode(msgpack.encode({ 1, 'a', true, json.null, -1, 1.5, '\\xff' }))",

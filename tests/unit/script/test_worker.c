@@ -273,6 +273,11 @@ static void certificate_is_read(void **state)
 	answers("request.cf.tlsClientAuth.certRFC9440TooLarge == true", "true");
 	answers("request.cf.tlsClientAuth.certChainRFC9440TooLarge", "false");
 	answers(every, "21");
+	answers("json.decode(json.encode(request.cf)).tlsClientAuth.certSubjectDN", "CN=alice,OU=staff,O=Example");
+	answers("json.decode(json.encode(request.cf)).tlsVersion", "TLSv1.3");
+	answers("(function() local t = json.decode(json.encode(request.tls)) return t.key_bits .. json.encode(t.eku) "
+		".. json.encode(t.san.dns) .. t.revocation.status .. tostring(t.spiffe_id) end)()",
+		"256[][]uncheckednil");
 	answers("request.tls.key_type .. request.tls.key_bits", "EC256");
 	answers("request.tls.not_before", "1577836800");
 	answers("request.tls.spiffe_id", "nil");
