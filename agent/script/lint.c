@@ -213,6 +213,27 @@ static void truth_of_text(struct lint *lint, struct lua_token token, enum fact f
 		 fact == FACT_VERIFIED ? "\"NONE\"" : "an empty one");
 }
 
+/* Whether "== 1", "~= true" or the like stands there: no text is ever equal to that. */
+static bool is_compared_with_no_text(const struct lint *lint, size_t i)
+{
+	static const char *const words[] = { "true", "false", NULL };
+
+	return is_mark(lint, i, '\0') && (token_at(lint, i + 1).kind == LUA_TOKEN_NUMBER ||
+					  is_one_of(lint, i + 1, words));
+}
+
+static void never_equal(struct lint *lint, struct lua_token token, enum fact fact)
+{
+	const char *name = fact_info(fact)->property;
+	char hint[96];
+
+	snprintf(hint, sizeof(hint), "compare it with a text: %s == %s", name,
+		 fact == FACT_VERIFIED ? "\"SUCCESS\"" :
+		 fact == FACT_PRESENTED || fact == FACT_REVOKED ? "\"1\"" : "\"…\"");
+	diag_add(lint->diag, DIAG_LINT, lint->worker->script, token.line, hint,
+		 "%s is a text, which equals no number, true or false", name);
+}
+
 /* tls.certX or tls["certX"] with tls at i. */
 static void look_at_property(struct lint *lint, size_t i)
 {
@@ -227,6 +248,8 @@ static void look_at_property(struct lint *lint, size_t i)
 	fact = fact_find(token.text);
 	if (fact == FACT_COUNT)
 		unknown_property(lint, token);
+	else if (!fact_info(fact)->boolean && is_compared_with_no_text(lint, behind))
+		never_equal(lint, token, fact);
 	else if (!fact_info(fact)->boolean && is_tested(lint, chain_start(lint, i), behind))
 		truth_of_text(lint, token, fact);
 }

@@ -63,6 +63,13 @@ static void test_truth(void **state)
 	expect("local t = r.cf.tlsClientAuth\nif not t.certRevoked then x() end", 2, "certRevoked == \"1\"");
 	expect("local t = r.cf.tlsClientAuth\nif (t.certVerified) then x() end", 2, "certVerified");
 	expect("local t = r.cf.tlsClientAuth\nif a and t.certPresented and b then x() end", 2, "certPresented");
+	expect("local t = r.cf.tlsClientAuth\nif t.certRevoked == 1 then x() end", 2, "certRevoked == \"1\"");
+	expect("x = r.cf.tlsClientAuth['certPresented'] ~= true", 1, "certPresented == \"1\"");
+	expect("x = r.cf.tlsClientAuth.certVerified == true", 1, "certVerified == \"SUCCESS\"");
+	expect("x = r.cf.tlsClientAuth.certSerial == 15", 1, "equals no number");
+	expect_none("x = r.cf.tlsClientAuth.certRFC9440TooLarge == true");
+	expect_none("x = r.cf.tlsClientAuth.certRevoked .. 1 == '11'");
+	expect_none("x = r.cf.tlsClientAuth.certSerial == serial");
 	expect_none("local t = r.cf.tlsClientAuth\nif t.certPresented == '1' then x() end");
 	expect_none("local t = r.cf.tlsClientAuth\nif not (t.certPresented ~= '1') then x() end");
 	expect_none("local t = r.cf.tlsClientAuth\nreturn t.certPresented");
