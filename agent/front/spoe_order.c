@@ -1,26 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "front/spoe_order.h"
 
-#include "wire/spop.h"
-
-/* Whether the first `size` of eight bytes are those of the other eight, which end in zeros. */
-static inline bool is_word(const uint8_t *bytes, const uint8_t *other, unsigned size)
-{
-	static const uint8_t window[16] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-	uint64_t is, wanted, mask;
-
-	memcpy(&is, bytes, sizeof(is));
-	memcpy(&wanted, other, sizeof(wanted));
-	memcpy(&mask, window + sizeof(mask) - size, sizeof(mask));
-	return (is & mask) == wanted;
-}
-
-/* Both pieces are SPOE_ORDER_HEAD bytes; most names end in the first eight. */
+/* Reads both words, however long the head is: what stands behind it is masked out. */
 static inline bool is_head(const uint8_t *bytes, const struct spoe_order_step *step)
 {
-	if (step->size <= 8)
-		return is_word(bytes, step->head, step->size);
-	return memcmp(bytes, step->head, 8) == 0 && is_word(bytes + 8, step->head + 8, step->size - 8u);
+	uint64_t is[2];
+
+	memcpy(is, bytes, sizeof(is));
+	return (is[0] & step->mask[0]) == step->head[0] && (is[1] & step->mask[1]) == step->head[1];
 }
 
 /* NULL without memory. */
@@ -38,41 +25,46 @@ unsigned spoe_order_decode(const struct spoe_order *order, struct reader *r, uns
 			   struct request *req)
 {
 	const uint8_t *pos = r->pos, *end = r->end;
-	unsigned i, most = count < order->count ? count : order->count;
+	const struct spoe_order_step *step = order->steps;
+	const struct spoe_order_step *last = step + (count < order->count ? count : order->count);
 
-	for (i = 0; i < most; i++) {
-		const struct spoe_order_step *step = &order->steps[i];
-		struct value *place;
+	for (; step < last; step++) {
+		const uint8_t *behind = pos + step->size;
+		struct value *place = is_head(pos, step) ? place_of(req, step, pos) : NULL;
 
-		/* Whole heads only, and something behind them: near the end of a frame another decodes. */
-		if (end - pos <= SPOE_ORDER_HEAD || !is_head(pos, step))
-			break;
-		place = place_of(req, step, pos);
 		if (!place)
 			break;
-		pos += step->size;
-		if (spop_value_decode_short(&pos, end, place))
+		if (spop_value_decode_short(&behind, end, place)) {
+			pos = behind;
 			continue;
-		r->pos = pos;
+		}
+		/* A head that the end cuts off: whoever reads on from pos sees that it's none. */
+		if (behind >= end)
+			break;
+		r->pos = behind;
 		spop_value_decode(r, place);
 		pos = r->pos;
 		if (reader_err(r))
 			return count;
 	}
 	r->pos = pos;
-	return i;
+	return (unsigned)(step - order->steps);
 }
 
 bool spoe_order_learn(struct spoe_order *order, struct slice name)
 {
 	struct spoe_order_step *step = &order->steps[order->count];
+	uint8_t head[SPOE_ORDER_HEAD] = { (uint8_t)name.len }, mask[SPOE_ORDER_HEAD] = { 0 };
 
 	if (order->count == SPOE_ORDER_MAX || name.len >= SPOE_ORDER_HEAD)
 		return false;
-	*step = (struct spoe_order_step){ .size = (uint8_t)(1 + name.len), .arg = (uint8_t)arg_find(name) };
-	step->head[0] = (uint8_t)name.len;
 	if (name.len)
-		memcpy(step->head + 1, name.ptr, name.len);
+		memcpy(head + 1, name.ptr, name.len);
+	memset(mask, 0xff, 1 + name.len);
+	memcpy(step->head, head, sizeof(head));
+	memcpy(step->mask, mask, sizeof(mask));
+	step->size = (uint8_t)(1 + name.len);
+	step->arg = (uint8_t)arg_find(name);
 	order->count++;
 	return true;
 }

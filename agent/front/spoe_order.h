@@ -4,6 +4,7 @@
 
 #include "base/reader.h"
 #include "core/request.h"
+#include "wire/spop.h"
 
 /*
  * The arguments of a connection's questions in their order. HAProxy sends the
@@ -13,11 +14,13 @@
  */
 #define SPOE_ORDER_MAX 24
 #define SPOE_ORDER_HEAD 16
+#define SPOE_ORDER_ROOM (SPOE_ORDER_HEAD + SPOP_SHORT_HEAD)
 
 struct spoe_order_step {
-	uint8_t head[SPOE_ORDER_HEAD]; /* length and name as they stand on the wire, then zeros */
-	uint8_t size;		       /* of both */
-	uint8_t arg;		       /* enum arg; ARG_COUNT: a name that only workers know */
+	uint64_t head[2]; /* SPOE_ORDER_HEAD bytes: length and name as they stand on the wire, then zeros */
+	uint64_t mask[2]; /* ones where head has length and name */
+	uint8_t size;	  /* of both */
+	uint8_t arg;	  /* enum arg; ARG_COUNT: a name that only workers know */
 };
 
 struct spoe_order {
@@ -28,7 +31,8 @@ struct spoe_order {
 /*
  * Decodes up to `count` arguments into a request that has none yet, as far as
  * they come in this order. Returns how many; r stands behind them. After a
- * fault of r it returns count: there is nothing more to read.
+ * fault of r it returns count: there is nothing more to read. SPOE_ORDER_ROOM
+ * bytes behind r's end must be zeros: they are looked at, never taken for any.
  */
 unsigned spoe_order_decode(const struct spoe_order *order, struct reader *r, unsigned count,
 			   struct request *req);

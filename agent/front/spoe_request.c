@@ -197,11 +197,24 @@ static enum err read_messages(struct slice payload, struct spoe_order *order, st
 	return reader_err(&r);
 }
 
+/* A copy that spoe_order_decode can read; ptr is NULL when the cap is reached. */
+static struct slice copy_payload(struct arena *arena, struct slice payload)
+{
+	uint8_t *p = arena_take(arena, payload.len + SPOE_ORDER_ROOM);
+
+	if (!p)
+		return SLICE_EMPTY;
+	if (payload.len)
+		memcpy(p, payload.ptr, payload.len);
+	memset(p + payload.len, 0, SPOE_ORDER_ROOM);
+	return slice_of(p, payload.len);
+}
+
 void spoe_notify(struct spoe_session *session, const struct spoe_ids *ids, struct slice payload)
 {
 	struct spoe_request *request = take(session, ids);
 	struct reading reading = { .req = &request->req, .reason = REASON_ALLOWED };
-	struct slice copy = arena_copy(&request->arena, payload);
+	struct slice copy = copy_payload(&request->arena, payload);
 	struct buf *out = session->hooks->out(session->arg);
 	size_t begun = out->len;
 

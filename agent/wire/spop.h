@@ -151,38 +151,66 @@ static inline void spop_arg_decode(struct reader *r, struct slice *name, struct 
 	spop_value_decode(r, value);
 }
 
-/*
- * What nearly every value is: a text or octets of less than 2288 bytes, a BOOL,
- * NULL. out was zeroed before, pos is before end. False, and nothing moved, for
- * all else, what is malformed included: then spop_value_decode has the word.
- */
-static inline bool spop_value_decode_short(const uint8_t **pos, const uint8_t *end, struct value *out)
+/* A varint of at most three bytes (below 264432), all of which can be read. Returns what follows; NULL: a longer one. */
+static inline const uint8_t *spop_number_short(const uint8_t *p, unsigned *number)
 {
-	_Static_assert(SPOP_DATA_BINARY - SPOP_DATA_TEXT == VALUE_BINARY - VALUE_TEXT, "kinds go over by number");
+	*number = *p++;
+	if (*number < 240)
+		return p;
+	*number += (unsigned)*p << 4;
+	if (*p++ < 128)
+		return p;
+	*number += (unsigned)*p << 11;
+	return *p++ < 128 ? p : NULL;
+}
+
+/* The bytes that spop_value_decode_short reads before it looks for the end. */
+#define SPOP_SHORT_HEAD 4
+
+/*
+ * What nearly every value is: a text or octets of less than 256 KiB, a BOOL,
+ * NULL, a small number of 64 bits, an IPv4 address. out was zeroed before, and
+ * SPOP_SHORT_HEAD bytes can be read at pos. False, and nothing moved, for all
+ * else, what is malformed or goes past the end included: then spop_value_decode
+ * has the word.
+ */
+static inline __attribute__((always_inline)) bool
+spop_value_decode_short(const uint8_t **pos, const uint8_t *end, struct value *out)
+{
+	_Static_assert(SPOP_DATA_BINARY - SPOP_DATA_TEXT == VALUE_BINARY - VALUE_TEXT &&
+		       SPOP_DATA_UINT64 - SPOP_DATA_INT64 == VALUE_UINT - VALUE_INT, "kinds go over by number");
 	const uint8_t *p = *pos;
-	unsigned type = *p++;
-	size_t len;
+	unsigned type = *p++, number = 0;
 
 	if (type - SPOP_DATA_TEXT <= SPOP_DATA_BINARY - SPOP_DATA_TEXT) {
-		if (p == end)
-			return false;
-		len = *p++;
-		if (len >= 240) {
-			if (p == end || *p >= 128)
-				return false;
-			len += (size_t)*p++ << 4;
-		}
-		if (len > (size_t)(end - p))
+		p = spop_number_short(p, &number);
+		if (!p || (ptrdiff_t)number > end - p)
 			return false;
 		out->kind = (enum value_kind)(type + VALUE_TEXT - SPOP_DATA_TEXT);
-		out->bytes = slice_of(p, len);
-		*pos = p + len;
+		out->bytes = slice_of(p, number);
+		*pos = p + number;
 		return true;
 	}
-	if (type != SPOP_DATA_NULL && (type & ~SPOP_DATA_TRUE) != SPOP_DATA_BOOL)
+	if (type - SPOP_DATA_INT64 <= SPOP_DATA_UINT64 - SPOP_DATA_INT64)
+		p = spop_number_short(p, &number);
+	else if (type == SPOP_DATA_IPV4)
+		p += 4;
+	if (!p || p > end)
 		return false;
-	out->kind = type == SPOP_DATA_NULL ? VALUE_NULL : VALUE_BOOL;
-	out->boolean = type & SPOP_DATA_TRUE;
+	if ((type & ~SPOP_DATA_TRUE) == SPOP_DATA_BOOL) {
+		out->kind = VALUE_BOOL;
+		out->boolean = type & SPOP_DATA_TRUE;
+	} else if (type == SPOP_DATA_NULL) {
+		out->kind = VALUE_NULL;
+	} else if (type == SPOP_DATA_IPV4) {
+		out->kind = VALUE_IP;
+		out->bytes = slice_of(p - 4, 4);
+	} else if (type == SPOP_DATA_INT64 || type == SPOP_DATA_UINT64) {
+		out->kind = (enum value_kind)(type + VALUE_INT - SPOP_DATA_INT64);
+		out->integer = number;
+	} else {
+		return false;
+	}
 	*pos = p;
 	return true;
 }
@@ -225,7 +253,7 @@ spop_args_decode(struct reader *r, unsigned count,
 				break;
 		}
 		place = where(arg, name);
-		if (pos < end && spop_value_decode_short(&pos, end, place))
+		if (end - pos >= SPOP_SHORT_HEAD && spop_value_decode_short(&pos, end, place))
 			continue;
 		r->pos = pos;
 		spop_value_decode(r, place);

@@ -47,16 +47,33 @@ static const int usual[] = { 0, 1, 2, 3, 4, 5, 6, -1 };
 struct read {
 	struct arena arena;
 	struct request req;
+	uint8_t *bytes; /* with the room behind them, and not a byte more */
 	struct reader r;
 	unsigned known;
 };
 
+static void read_in(struct read *read, size_t memory, const struct spoe_order *order, struct slice bytes, unsigned count)
+{
+	arena_init(&read->arena, memory);
+	request_init(&read->req, &read->arena);
+	read->bytes = calloc(1, bytes.len + SPOE_ORDER_ROOM);
+	assert_non_null(read->bytes);
+	if (bytes.len)
+		memcpy(read->bytes, bytes.ptr, bytes.len);
+	read->r = reader_of(slice_of(read->bytes, bytes.len));
+	read->known = spoe_order_decode(order, &read->r, count, &read->req);
+	assert_true(read->r.pos <= read->r.end);
+}
+
 static void read_message(struct read *read, const struct spoe_order *order, struct slice bytes, unsigned count)
 {
-	arena_init(&read->arena, 65536);
-	request_init(&read->req, &read->arena);
-	read->r = reader_of(bytes);
-	read->known = spoe_order_decode(order, &read->r, count, &read->req);
+	read_in(read, 65536, order, bytes, count);
+}
+
+static void forget(struct read *read)
+{
+	arena_fini(&read->arena);
+	free(read->bytes);
 }
 
 static void assert_text(struct slice is, const char *wanted)
@@ -73,8 +90,8 @@ static void nothing_is_known_at_first(void **state)
 	(void)state;
 	read_message(&read, &order, buf_slice(&b), NAMES);
 	assert_int_equal(read.known, 0);
-	assert_ptr_equal(read.r.pos, b.ptr);
-	arena_fini(&read.arena);
+	assert_ptr_equal(read.r.pos, read.bytes);
+	forget(&read);
 	buf_fini(&b);
 }
 
@@ -86,7 +103,6 @@ static void the_known_order_is_decoded(void **state)
 
 	(void)state;
 	read_message(&read, &order, buf_slice(&b), NAMES);
-	/* The last one has no name of sixteen bytes, but a value behind it. */
 	assert_int_equal(read.known, NAMES);
 	assert_int_equal(reader_left(&read.r), 0);
 	assert_text(request_bytes(&read.req, ARG_CERT), "a text that is longer than any name");
@@ -96,7 +112,7 @@ static void the_known_order_is_decoded(void **state)
 	assert_int_equal(read.req.extra->value.integer, -4);
 	assert_int_equal(read.req.extra->next->name.len, 0);
 	assert_false(request_sent(&read.req, ARG_SNI));
-	arena_fini(&read.arena);
+	forget(&read);
 	buf_fini(&b);
 }
 
@@ -115,7 +131,7 @@ static void another_order_is_known_up_to_the_difference(void **state)
 		read_message(&read, &order, buf_slice(&b), rows[i].count);
 		assert_int_equal(read.known, rows[i].known);
 		assert_int_equal(read.r.err, ERR_OK);
-		arena_fini(&read.arena);
+		forget(&read);
 		buf_fini(&b);
 	}
 }
@@ -137,7 +153,7 @@ static void a_name_is_known_as_a_whole(void **state)
 		spop_arg_encode(&b, slice_str(rows[i].other), &value);
 		read_message(&read, &order, buf_slice(&b), 1);
 		assert_int_equal(read.known, 0);
-		arena_fini(&read.arena);
+		forget(&read);
 		buf_fini(&b);
 	}
 }
@@ -149,16 +165,33 @@ static void truncated_at_every_byte(void **state)
 
 	(void)state;
 	for (size_t len = 0; len < b.len; len++) {
-		uint8_t *copy = malloc(len + 1);
 		struct read read;
 
-		memcpy(copy, b.ptr, len);
-		read_message(&read, &order, slice_of(copy, len), NAMES);
+		read_message(&read, &order, slice_of(b.ptr, len), NAMES);
 		assert_true(read.known < NAMES || reader_err(&read.r));
-		arena_fini(&read.arena);
-		free(copy);
+		forget(&read);
 	}
 	buf_fini(&b);
+}
+
+/* The zeros behind the end are no empty name, no NULL and no length. */
+static void what_stands_behind_the_end_is_no_argument(void **state)
+{
+	static const struct { const char *bytes; size_t len; unsigned known; } rows[] = {
+		{ "", 0, 0 }, { "\0", 1, 0 }, { "\0\0", 2, 1 }, { "\0\x11", 2, 1 }, { "\0\x08", 2, 2 },
+		{ "\0\x06", 2, 2 }, { "\0\x06\1\2\3", 5, 2 }, { "\0\x04", 2, 2 }, { "\0\x04\xf0", 3, 2 },
+		{ "\0\x08\1", 3, 2 }, { "\0\x08\0", 3, 1 } };
+	struct spoe_order order = learned((const int[]){ 6, 0, -1 });
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct read read;
+
+		read_message(&read, &order, slice_of(rows[i].bytes, rows[i].len), 2);
+		assert_int_equal(read.known, rows[i].known);
+		assert_int_equal(reader_err(&read.r), rows[i].known == 2 ? ERR_SHORT : ERR_OK);
+		forget(&read);
+	}
 }
 
 static void a_value_that_is_none_ends_it(void **state)
@@ -172,7 +205,7 @@ static void a_value_that_is_none_ends_it(void **state)
 	read_message(&read, &order, buf_slice(&b), NAMES);
 	assert_int_equal(read.known, NAMES);
 	assert_int_equal(reader_err(&read.r), ERR_FORMAT);
-	arena_fini(&read.arena);
+	forget(&read);
 	buf_fini(&b);
 }
 
@@ -183,12 +216,10 @@ static void without_memory_it_stops_before_the_argument(void **state)
 	struct read read;
 
 	(void)state;
-	arena_init(&read.arena, 0);
-	request_init(&read.req, &read.arena);
-	read.r = reader_of(buf_slice(&b));
-	assert_int_equal(spoe_order_decode(&order, &read.r, 2, &read.req), 0);
-	assert_ptr_equal(read.r.pos, b.ptr);
-	arena_fini(&read.arena);
+	read_in(&read, 0, &order, buf_slice(&b), 2);
+	assert_int_equal(read.known, 0);
+	assert_ptr_equal(read.r.pos, read.bytes);
+	forget(&read);
 	buf_fini(&b);
 }
 
@@ -209,6 +240,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(truncated_at_every_byte),
+		cmocka_unit_test(what_stands_behind_the_end_is_no_argument),
 		cmocka_unit_test(a_value_that_is_none_ends_it),
 		cmocka_unit_test(without_memory_it_stops_before_the_argument),
 		cmocka_unit_test(a_name_is_known_as_a_whole),
