@@ -65,21 +65,13 @@ void buf_drop(struct buf *b, size_t n)
 		memmove(b->ptr, b->ptr + n, b->len);
 }
 
-static void store_u32(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 24);
-	p[1] = (uint8_t)(v >> 16);
-	p[2] = (uint8_t)(v >> 8);
-	p[3] = (uint8_t)v;
-}
-
 void buf_u32(struct buf *b, uint32_t v)
 {
 	uint8_t *p = buf_want(b, 4);
 
 	if (!p)
 		return;
-	store_u32(p, v);
+	u32_write(p, v);
 	b->len += 4;
 }
 
@@ -139,7 +131,7 @@ void buf_patch_u32(struct buf *b, size_t at, uint32_t v)
 	if (b->err)
 		return;
 	assert(at + 4 <= b->len);
-	store_u32(b->ptr + at, v);
+	u32_write(b->ptr + at, v);
 }
 
 static void json_byte(struct buf *b, uint8_t c)

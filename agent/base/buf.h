@@ -131,6 +131,16 @@ static inline void buf_varstr(struct buf *b, struct slice s)
 	b->len += 1 + s.len;
 }
 
+/* What buf_u32 writes, where room was made for it. Returns what follows. */
+static inline uint8_t *u32_write(uint8_t *to, uint32_t v)
+{
+	to[0] = (uint8_t)(v >> 24);
+	to[1] = (uint8_t)(v >> 16);
+	to[2] = (uint8_t)(v >> 8);
+	to[3] = (uint8_t)v;
+	return to + 4;
+}
+
 /* Overwrites four bytes at offset `at` (big endian) with v: back-patched lengths. */
 void buf_patch_u32(struct buf *b, size_t at, uint32_t v);
 

@@ -21,14 +21,6 @@ uint32_t reader_u24(struct reader *r)
 	return big_endian(r, 3);
 }
 
-uint32_t reader_u32(struct reader *r)
-{
-	const uint8_t *p = reader_bytes(r, 4).ptr;
-
-	/* One load, to a compiler: every frame begins with two of these. */
-	return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
-}
-
 static uint64_t varint_tail(struct reader *r, uint64_t first)
 {
 	const uint8_t *p = r->pos + 1;

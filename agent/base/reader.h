@@ -69,7 +69,14 @@ static inline uint8_t reader_u8(struct reader *r)
 
 uint16_t reader_u16(struct reader *r); /* big endian */
 uint32_t reader_u24(struct reader *r); /* big endian */
-uint32_t reader_u32(struct reader *r); /* big endian */
+
+/* Big endian. */
+static inline uint32_t reader_u32(struct reader *r)
+{
+	const uint8_t *p = reader_bytes(r, 4).ptr;
+
+	return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
+}
 
 /* What reader_varint does with values of more than one byte, and at the end. */
 uint64_t reader_varint_long(struct reader *r);

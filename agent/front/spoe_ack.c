@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "front/spoe_ack.h"
 
+#include <assert.h>
+
 #include "base/mem.h"
 #include "wire/spop.h"
 
@@ -15,61 +17,43 @@ static inline uint8_t *put_varint(uint8_t *to, uint64_t v)
 	return to + 1;
 }
 
-/*
- * A variable's head, its type and the varint behind that: the value itself, or the length of one. Returns where
- * the `room` bytes of that value go, which put_end() adds; NULL: there is no room, and out says so.
- */
-static inline __attribute__((always_inline)) uint8_t *put_head(struct buf *out, struct slice head,
-							       unsigned type, uint64_t number, size_t room)
+/* Each put_* writes one variable into room that was made before, or nothing, and returns where the next one goes. */
+static inline __attribute__((always_inline)) uint8_t *put_head(uint8_t *to, struct slice head,
+							       unsigned type, uint64_t number)
 {
-	uint8_t *p = buf_want(out, head.len + 1 + VARINT_ROOM + room);
-
-	if (!p)
-		return NULL;
-	memcpy(p, head.ptr, head.len);
-	p[head.len] = (uint8_t)type;
-	return put_varint(p + head.len + 1, number);
+	memcpy(to, head.ptr, head.len);
+	to[head.len] = (uint8_t)type;
+	return put_varint(to + head.len + 1, number);
 }
 
-static inline void put_end(struct buf *out, const uint8_t *end)
+static inline uint8_t *put_bytes(uint8_t *to, struct slice bytes)
 {
-	out->len = (size_t)(end - out->ptr);
+	memcpy(to, bytes.ptr, bytes.len);
+	return to + bytes.len;
 }
 
-static inline __attribute__((always_inline)) void put_text(struct buf *out, struct slice head,
-							   struct slice text)
+static inline __attribute__((always_inline)) uint8_t *put_text(uint8_t *to, struct slice head,
+							       struct slice text)
 {
-	uint8_t *p = text.len ? put_head(out, head, SPOP_DATA_TEXT, text.len, text.len) : NULL;
-
-	if (!p)
-		return;
-	memcpy(p, text.ptr, text.len);
-	put_end(out, p + text.len);
+	return text.len ? put_bytes(put_head(to, head, SPOP_DATA_TEXT, text.len), text) : to;
 }
 
-static inline void put_number(struct buf *out, struct slice head, enum spop_data type, uint64_t number)
+static inline uint8_t *put_number(uint8_t *to, struct slice head, enum spop_data type, uint64_t number)
 {
-	uint8_t *p = number ? put_head(out, head, type, number, 0) : NULL;
-
-	if (p)
-		put_end(out, p);
+	return number ? put_head(to, head, type, number) : to;
 }
 
-/* A block of the verdict with the `closing` empty strings that end it (one for names, two for pairs). */
-static inline __attribute__((always_inline)) void put_block(struct buf *out, struct slice head,
-							    const struct header_block *block, size_t closing)
+/* A block of the verdict with the `closing` empty strings that end it; `size` counts both. */
+static inline __attribute__((always_inline)) uint8_t *
+put_block(uint8_t *to, struct slice head, const struct header_block *block, size_t size, size_t closing)
 {
-	size_t size = header_block_size(block) + closing;
-	uint8_t *p = block->count ? put_head(out, head, SPOP_DATA_BINARY, size, size) : NULL;
-
-	if (!p)
-		return;
-	for (size_t i = 0; i < block->count; i++) {
-		memcpy(p, block->parts[i].ptr, block->parts[i].len);
-		p += block->parts[i].len;
-	}
-	memset(p, 0, closing);
-	put_end(out, p + closing);
+	if (block->count == 0)
+		return to;
+	to = put_head(to, head, SPOP_DATA_BINARY, size);
+	for (size_t i = 0; i < block->count; i++)
+		to = put_bytes(to, block->parts[i]);
+	memset(to, 0, closing);
+	return to + closing;
 }
 
 /* What most verdicts begin with: TEXT (8) "allow", UINT32 (3) 200 and TEXT "allowed". */
@@ -80,89 +64,151 @@ static inline __attribute__((always_inline)) void put_block(struct buf *out, str
 /* BOOL (1) with its flag of true. */
 #define CLIENT_CERT SLICE_LIT("\x01\x03\x02\x0b" "client_cert" "\x11")
 
-static inline void put_decision(struct buf *out, const struct verdict *verdict)
+/* Longer than every name of a kind of verdict and of a reason. */
+#define WORD_MAX 32
+
+static inline uint8_t *put_word(uint8_t *to, struct slice head, const char *word)
+{
+	struct slice text = slice_str(word);
+
+	assert(text.len <= WORD_MAX);
+	return put_text(to, head, text);
+}
+
+static inline uint8_t *put_decision(uint8_t *to, const struct verdict *verdict)
 {
 	if (verdict->kind == VERDICT_ALLOW && verdict->reason == REASON_ALLOWED && verdict->status == 200) {
-		buf_put(out, ALLOWED);
+		to = put_bytes(to, ALLOWED);
 	} else {
-		put_text(out, SET_VAR("\x07", "verdict"), slice_str(verdict_name(verdict->kind)));
-		put_number(out, SET_VAR("\x06", "status"), SPOP_DATA_UINT32, (uint32_t)verdict->status);
-		put_text(out, SET_VAR("\x06", "reason"), slice_str(reason_name(verdict->reason)));
+		to = put_word(to, SET_VAR("\x07", "verdict"), verdict_name(verdict->kind));
+		to = put_number(to, SET_VAR("\x06", "status"), SPOP_DATA_UINT32, (uint32_t)verdict->status);
+		to = put_word(to, SET_VAR("\x06", "reason"), reason_name(verdict->reason));
 	}
-	put_text(out, SET_VAR("\x02", "id"), verdict->id);
+	return put_text(to, SET_VAR("\x02", "id"), verdict->id);
 }
 
-static inline void put_content(struct buf *out, const struct verdict *verdict)
+/* The empty strings that end a block: one for names, two for pairs. */
+#define DEL_END 1
+#define SET_END 2
+
+/* Bytes of each block as it is sent. */
+struct sizes {
+	size_t req_del, req_set, res_del, res_set;
+};
+
+static inline size_t closed_size(const struct header_block *block, size_t closing)
 {
-	put_text(out, SET_VAR("\x04", "body"), verdict->body);
-	put_text(out, SET_VAR("\x0c", "content_type"), verdict->content_type);
-	put_text(out, SET_VAR("\x08", "location"), verdict->location);
-	put_block(out, SET_VAR("\x07", "req_del"), &verdict->req_del, 1);
-	put_block(out, SET_VAR("\x0b", "req_headers"), &verdict->req_set, 2);
-	put_block(out, SET_VAR("\x07", "res_del"), &verdict->res_del, 1);
-	put_block(out, SET_VAR("\x0b", "res_headers"), &verdict->res_set, 2);
-	if (verdict->client_cert)
-		buf_put(out, CLIENT_CERT);
-	put_number(out, SET_VAR("\x05", "until"), SPOP_DATA_INT64, (uint64_t)verdict->until);
+	return block->count ? header_block_size(block) + closing : 0;
 }
 
-static void encode_log_values(struct buf *out, const struct verdict *verdict)
+static inline struct sizes sizes_of(const struct verdict *verdict)
+{
+	return (struct sizes){ .req_del = closed_size(&verdict->req_del, DEL_END),
+			       .req_set = closed_size(&verdict->req_set, SET_END),
+			       .res_del = closed_size(&verdict->res_del, DEL_END),
+			       .res_set = closed_size(&verdict->res_set, SET_END) };
+}
+
+static inline uint8_t *put_content(uint8_t *to, const struct verdict *verdict, const struct sizes *sizes)
+{
+	to = put_text(to, SET_VAR("\x04", "body"), verdict->body);
+	to = put_text(to, SET_VAR("\x0c", "content_type"), verdict->content_type);
+	to = put_text(to, SET_VAR("\x08", "location"), verdict->location);
+	to = put_block(to, SET_VAR("\x07", "req_del"), &verdict->req_del, sizes->req_del, DEL_END);
+	to = put_block(to, SET_VAR("\x0b", "req_headers"), &verdict->req_set, sizes->req_set, SET_END);
+	to = put_block(to, SET_VAR("\x07", "res_del"), &verdict->res_del, sizes->res_del, DEL_END);
+	to = put_block(to, SET_VAR("\x0b", "res_headers"), &verdict->res_set, sizes->res_set, SET_END);
+	if (verdict->client_cert)
+		to = put_bytes(to, CLIENT_CERT);
+	return put_number(to, SET_VAR("\x05", "until"), SPOP_DATA_INT64, (uint64_t)verdict->until);
+}
+
+static uint8_t *put_new_log_values(uint8_t *to, const struct verdict *verdict)
 {
 	const struct log_values *log = verdict->log;
-	size_t begun = out->len;
+	const uint8_t *begun = to;
 
-	put_text(out, SET_VAR("\x02", "cn"), log->cn);
-	put_text(out, SET_VAR("\x06", "serial"), log->serial);
-	put_text(out, SET_VAR("\x0b", "fingerprint"), log->fingerprint);
-	put_text(out, SET_VAR("\x07", "subject"), log->subject);
-	put_text(out, SET_VAR("\x06", "issuer"), log->issuer);
-	put_text(out, SET_VAR("\x08", "verified"), log->verified);
-	if (!verdict->encoded || buf_err(out))
-		return;
-	*verdict->encoded = slice_sub(buf_slice(out), begun, SIZE_MAX);
-	verdict->encoded->ptr = (const uint8_t *)mem_dup(*verdict->encoded);
+	to = put_text(to, SET_VAR("\x02", "cn"), log->cn);
+	to = put_text(to, SET_VAR("\x06", "serial"), log->serial);
+	to = put_text(to, SET_VAR("\x0b", "fingerprint"), log->fingerprint);
+	to = put_text(to, SET_VAR("\x07", "subject"), log->subject);
+	to = put_text(to, SET_VAR("\x06", "issuer"), log->issuer);
+	to = put_text(to, SET_VAR("\x08", "verified"), log->verified);
+	if (verdict->encoded) {
+		*verdict->encoded = slice_of(begun, (size_t)(to - begun));
+		verdict->encoded->ptr = (const uint8_t *)mem_dup(*verdict->encoded);
+	}
+	return to;
 }
 
-static inline void put_log_values(struct buf *out, const struct verdict *verdict)
+static inline bool has_encoded(const struct verdict *verdict)
 {
-	if (verdict->encoded && verdict->encoded->len)
-		buf_put(out, *verdict->encoded);
-	else if (verdict->log)
-		encode_log_values(out, verdict);
+	return verdict->encoded && verdict->encoded->len;
 }
 
-static size_t begin(struct buf *out, const struct spoe_ids *ids)
+static inline uint8_t *put_log_values(uint8_t *to, const struct verdict *verdict)
 {
-	return spop_frame_begin(out, &(struct spop_frame){ .type = SPOP_ACK, .flags = SPOP_FIN,
-							   .stream_id = ids->stream,
-							   .frame_id = ids->frame });
+	if (has_encoded(verdict))
+		return put_bytes(to, *verdict->encoded);
+	return verdict->log ? put_new_log_values(to, verdict) : to;
+}
+
+static inline size_t log_size(const struct verdict *verdict)
+{
+	const struct log_values *log = verdict->log;
+
+	if (has_encoded(verdict))
+		return verdict->encoded->len;
+	return log ? log->cn.len + log->serial.len + log->fingerprint.len + log->subject.len +
+		     log->issuer.len + log->verified.len : 0;
+}
+
+/* The variables of design 4, their longest name, and what stands around each: "set-var, three, scope", length, type. */
+#define VARIABLES 19
+#define LONGEST_NAME 12
+#define VARIABLE_ROOM (3 + 1 + LONGEST_NAME + 1 + VARINT_ROOM)
+
+/* What the whole frame takes at most: the bytes of all values, and the most that stands around them. */
+static inline size_t room_of(const struct verdict *verdict, const struct sizes *sizes)
+{
+	return SPOP_HEAD_ROOM + VARIABLES * VARIABLE_ROOM + 2 * WORD_MAX + verdict->id.len +
+	       verdict->body.len + verdict->content_type.len + verdict->location.len + sizes->req_del +
+	       sizes->req_set + sizes->res_del + sizes->res_set + log_size(verdict);
+}
+
+static inline struct spop_frame header_of(const struct spoe_ids *ids)
+{
+	return (struct spop_frame){ .type = SPOP_ACK, .flags = SPOP_FIN,
+				    .stream_id = ids->stream, .frame_id = ids->frame };
 }
 
 enum err spoe_ack_encode(struct buf *out, const struct spoe_ids *ids, const struct verdict *verdict,
 			 size_t max)
 {
-	size_t begun = begin(out, ids), decided, content;
+	struct spop_frame header = header_of(ids);
+	struct sizes sizes = sizes_of(verdict);
+	uint8_t *frame = buf_want(out, room_of(verdict, &sizes)), *decided, *content, *end;
 
-	put_decision(out, verdict);
-	decided = out->len;
-	put_content(out, verdict);
-	content = out->len;
-	put_log_values(out, verdict);
-	if (out->len - begun > max)
-		out->len = content;
-	if (out->len - begun > max && verdict->kind == VERDICT_DENY)
-		out->len = decided;
-	if (buf_err(out) || out->len - begun > max) {
-		out->len = begun;
+	if (!frame)
 		return ERR_LIMIT;
-	}
-	spop_frame_end(out, begun);
+	decided = put_decision(spop_head_write(frame, &header), verdict);
+	content = put_content(decided, verdict, &sizes);
+	end = put_log_values(content, verdict);
+	if ((size_t)(end - frame) > max)
+		end = content;
+	if ((size_t)(end - frame) > max && verdict->kind == VERDICT_DENY)
+		end = decided;
+	if ((size_t)(end - frame) > max)
+		return ERR_LIMIT;
+	spop_length_write(frame, end);
+	buf_added(out, (size_t)(end - frame));
 	return ERR_OK;
 }
 
 void spoe_ack_nothing(struct buf *out, const struct spoe_ids *ids)
 {
-	size_t begun = begin(out, ids);
+	struct spop_frame header = header_of(ids);
+	size_t begun = spop_frame_begin(out, &header);
 
 	/* A verdict that an earlier message of the transaction set stays as it is. */
 	spop_action_encode(out, &(struct spop_action){ .kind = SPOP_UNSET_VAR, .scope = SPOP_TXN,

@@ -210,13 +210,20 @@ static struct slice copy_payload(struct arena *arena, struct slice payload)
 	return slice_of(p, payload.len);
 }
 
+static void answer_nothing(struct spoe_session *session, const struct spoe_ids *ids)
+{
+	struct buf *out = session->hooks->out(session->arg);
+	size_t begun = out->len;
+
+	spoe_ack_nothing(out, ids);
+	spoe_sent(session, out->len - begun);
+}
+
 void spoe_notify(struct spoe_session *session, const struct spoe_ids *ids, struct slice payload)
 {
 	struct spoe_request *request = take(session, ids);
 	struct reading reading = { .req = &request->req, .reason = REASON_ALLOWED };
 	struct slice copy = copy_payload(&request->arena, payload);
-	struct buf *out = session->hooks->out(session->arg);
-	size_t begun = out->len;
 
 	if (!copy.ptr) {
 		refuse(request, REASON_OVERLOADED, "no memory for the message");
@@ -232,8 +239,7 @@ void spoe_notify(struct spoe_session *session, const struct spoe_ids *ids, struc
 		       "no message check-client-cert or check-client-connection among those that HAProxy sent");
 	} else {
 		give_back(request);
-		spoe_ack_nothing(out, ids);
-		spoe_sent(session, out->len - begun);
+		answer_nothing(session, ids);
 	}
 }
 

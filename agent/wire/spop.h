@@ -76,6 +76,25 @@ size_t spop_frame_begin(struct buf *out, const struct spop_frame *header);
 /* The payload is written: puts its length into LEN. */
 void spop_frame_end(struct buf *out, size_t begun);
 
+/*
+ * The same two steps where room was made for a whole frame: writes LEN and header
+ * (at most SPOP_HEAD_ROOM bytes), returns where the payload goes.
+ */
+#define SPOP_HEAD_ROOM (SPOP_PREFIX + 1 + 4 + 2 * VARINT_ROOM)
+static inline uint8_t *spop_head_write(uint8_t *to, const struct spop_frame *header)
+{
+	to = u32_write(to, 0);
+	*to++ = header->type;
+	to = u32_write(to, header->flags);
+	return varint_write(varint_write(to, header->stream_id), header->frame_id);
+}
+
+/* Puts the length of a frame that ends before `end` into LEN. */
+static inline void spop_length_write(uint8_t *frame, const uint8_t *end)
+{
+	u32_write(frame, (uint32_t)(end - frame - SPOP_PREFIX));
+}
+
 /* Typed data (SPOE text 3.1). Numbers of HAProxy's types. */
 enum spop_data {
 	SPOP_DATA_NULL, SPOP_DATA_BOOL, SPOP_DATA_INT32, SPOP_DATA_UINT32, SPOP_DATA_INT64,

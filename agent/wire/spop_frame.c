@@ -43,18 +43,10 @@ enum spop_status spop_frame_decode(struct slice bytes, struct spop_frame *out)
 size_t spop_frame_begin(struct buf *out, const struct spop_frame *header)
 {
 	size_t begun = out->len;
-	uint8_t *p = buf_want(out, SPOP_PREFIX + 5 + 2 * VARINT_ROOM), *end;
+	uint8_t *p = buf_want(out, SPOP_HEAD_ROOM);
 
-	if (!p)
-		return begun;
-	memset(p, 0, SPOP_PREFIX);
-	p[4] = header->type;
-	p[5] = (uint8_t)(header->flags >> 24);
-	p[6] = (uint8_t)(header->flags >> 16);
-	p[7] = (uint8_t)(header->flags >> 8);
-	p[8] = (uint8_t)header->flags;
-	end = varint_write(varint_write(p + SPOP_PREFIX + 5, header->stream_id), header->frame_id);
-	buf_added(out, (size_t)(end - p));
+	if (p)
+		buf_added(out, (size_t)(spop_head_write(p, header) - p));
 	return begun;
 }
 

@@ -234,6 +234,36 @@ static void a_full_buffer_is_an_error_and_not_half_a_frame(void **state)
 	}
 }
 
+/* The room that is made for a whole frame, whose smallest buffer is searched here, holds the longest of each. */
+static void the_room_that_is_made_is_enough(void **state)
+{
+	static const uint8_t text[300] = { 'x' };
+	struct slice bytes = slice_of(text, sizeof(text));
+	struct log_values log = { bytes, bytes, bytes, bytes, bytes, bytes };
+	struct header_block block = { .count = 2, .parts = { bytes, bytes } };
+	struct spoe_ids longest = { UINT64_MAX, UINT64_MAX };
+	struct verdict verdict = { .status = -1, .id = bytes, .body = bytes, .content_type = bytes, .location = bytes,
+				   .client_cert = true, .until = -1, .log = &log, .req_del = block, .req_set = block,
+				   .res_del = block, .res_set = block };
+
+	(void)state;
+	for (unsigned i = 0; i < 3 * REASON_COUNT; i++) {
+		size_t size = 5000;
+		enum err err = ERR_LIMIT;
+
+		verdict.reason = i % REASON_COUNT;
+		verdict.kind = i / REASON_COUNT;
+		for (; err; size++) {
+			uint8_t *room = malloc(size);
+			struct buf out = buf_fixed(room, size);
+
+			err = spoe_ack_encode(&out, &longest, &verdict, SIZE_MAX);
+			assert_true(out.len <= size);
+			free(room);
+		}
+	}
+}
+
 static void nothing_is_one_action(void **state)
 {
 	struct buf out = buf_capped(0);
@@ -255,6 +285,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_allow_or_response_that_does_not_fit_is_an_error),
 		cmocka_unit_test(a_full_buffer_is_an_error_and_not_half_a_frame),
+		cmocka_unit_test(the_room_that_is_made_is_enough),
 		cmocka_unit_test(log_values_are_encoded_once),
 		cmocka_unit_test(a_deny_loses_its_body_and_keeps_its_reason),
 		cmocka_unit_test(the_longest_deny_fits_the_smallest_frame),
