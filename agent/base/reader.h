@@ -12,7 +12,7 @@
  */
 struct reader {
 	const uint8_t *pos;
-	const uint8_t *end;
+	const uint8_t *end; /* after a fault it's where pos is: that alone stops all further reads */
 	enum err err;
 };
 
@@ -25,7 +25,7 @@ static inline struct reader reader_of(struct slice s)
 /* Bytes not read yet; 0 after a fault. */
 static inline size_t reader_left(const struct reader *r)
 {
-	return r->err ? 0 : (size_t)(r->end - r->pos);
+	return (size_t)(r->end - r->pos);
 }
 
 /* The first fault, or ERR_OK. */
@@ -37,8 +37,10 @@ static inline enum err reader_err(const struct reader *r)
 /* Puts a fault in, unless one is there already. */
 static inline void reader_fail(struct reader *r, enum err err)
 {
-	if (!r->err)
-		r->err = err;
+	if (r->err || !err)
+		return;
+	r->err = err;
+	r->end = r->pos;
 }
 
 /* A view on the next n bytes, which stay where they are. ERR_SHORT. */
@@ -50,7 +52,7 @@ static inline struct slice reader_bytes(struct reader *r, size_t n)
 		reader_fail(r, ERR_SHORT);
 		return SLICE_EMPTY;
 	}
-	if (r->err)
+	if (n == 0 && r->err)
 		return SLICE_EMPTY;
 	s = slice_of(r->pos, n);
 	if (n)
