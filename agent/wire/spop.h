@@ -210,21 +210,21 @@ spop_value_decode_short(const uint8_t **pos, const uint8_t *end, struct value *o
 		*pos = p + number;
 		return true;
 	}
-	if (type - SPOP_DATA_INT64 <= SPOP_DATA_UINT64 - SPOP_DATA_INT64)
-		p = spop_number_short(p, &number);
-	else if (type == SPOP_DATA_IPV4)
-		p += 4;
-	if (!p || p > end)
+	if (p > end)
 		return false;
 	if ((type & ~SPOP_DATA_TRUE) == SPOP_DATA_BOOL) {
 		out->kind = VALUE_BOOL;
 		out->boolean = type & SPOP_DATA_TRUE;
 	} else if (type == SPOP_DATA_NULL) {
 		out->kind = VALUE_NULL;
-	} else if (type == SPOP_DATA_IPV4) {
+	} else if (type == SPOP_DATA_IPV4 && end - p >= 4) {
 		out->kind = VALUE_IP;
-		out->bytes = slice_of(p - 4, 4);
+		out->bytes = slice_of(p, 4);
+		p += 4;
 	} else if (type == SPOP_DATA_INT64 || type == SPOP_DATA_UINT64) {
+		p = spop_number_short(p, &number);
+		if (!p || p > end)
+			return false;
 		out->kind = (enum value_kind)(type + VALUE_INT - SPOP_DATA_INT64);
 		out->integer = number;
 	} else {
