@@ -2,6 +2,7 @@
 #include "cmd.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli.h"
 #include "config_load.h"
@@ -260,13 +261,27 @@ static void print_crt_list_line(const json_t *line)
 	putchar('\n');
 }
 
+/* No client names an address in its handshake (RFC 6066 3), and HAProxy takes "[::1]" for options. */
+static bool is_address(const char *host)
+{
+	return host[0] == '[' || host[strspn(host, "0123456789.")] == '\0';
+}
+
 static int print_crt_list(const struct options *o, const struct snapshot *snapshot)
 {
 	const struct config *config = snapshot_config(snapshot);
 	json_t *list = json_array(), *line;
 	size_t i;
 
+	if (!o->json)
+		puts("# bind :443 ssl crt-list FILE crt-ignore-err all ca-ignore-err all alpn h2,http/1.1");
 	for (size_t h = 0; h < config->host_count; h++) {
+		if (is_address(config->hosts[h].pattern)) {
+			if (!o->json)
+				printf("# %s is an address, which no client names: the first line serves it\n",
+				       config->hosts[h].pattern);
+			continue;
+		}
 		line = crt_list_line(o, config, &config->hosts[h]);
 		if (strcmp(config->hosts[h].pattern, "*") == 0)
 			json_array_insert_new(list, 0, line);
@@ -275,7 +290,6 @@ static int print_crt_list(const struct options *o, const struct snapshot *snapsh
 	}
 	if (o->json)
 		return cli_print_json(list);
-	puts("# bind :443 ssl crt-list FILE crt-ignore-err all ca-ignore-err all alpn h2,http/1.1");
 	json_array_foreach(list, i, line)
 		print_crt_list_line(line);
 	json_decref(list);

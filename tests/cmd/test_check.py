@@ -157,6 +157,16 @@ def test_haproxy():
     equal(files, {"broken.lua", "unsafe.cfg"})
 
 
+def test_crt_list_addresses():
+    """no client names an address in its handshake, and HAProxy would take [::1] for options: such hosts have no line"""
+    path = config("check-crt-list", hosts='["[::1]"] = { authorities = { "partners" } }, ["10.0.0.1"] = {}, ["a.example"] = {}')
+    code, out, err = mtlsguard("haproxy", "crt-list", "-c", path)
+    equal((code, err), (0, ""))
+    equal([line.split()[-1] for line in out.splitlines() if line[0] != "#"], ["a.example"])
+    contains(out, "# [::1] is an address")
+    equal([line["host"] for line in json.loads(mtlsguard("haproxy", "crt-list", "-c", path, "--json")[1])], ["a.example"])
+
+
 def test_json_only():
     """with --json nothing else is printed; without it nothing is coloured into a pipe"""
     path = write(folder("check-json") / "mtlsguard.lua", "return { x = 1 }\n")
