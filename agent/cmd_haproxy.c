@@ -79,19 +79,38 @@ static void add_deletions(json_t *lines, const struct haproxy_need *need)
 	}
 }
 
+/*
+ * Where a HAProxy beside the agent finds that listener. 0.0.0.0 would be the
+ * address that its client asked for; a port that only the start of the agent
+ * tells is for the reader to fill in.
+ */
+static void put_address(struct buf *b, const struct listen_entry *entry)
+{
+	bool v6 = strchr(entry->host, ':');
+	bool any = entry->host[strspn(entry->host, "0.:")] == '\0';
+	const char *host = !any ? entry->host : v6 ? "::1" : "127.0.0.1";
+
+	buf_printf(b, v6 ? "[%s]:" : "%s:", host);
+	if (entry->port)
+		buf_printf(b, "%u", entry->port);
+	else
+		buf_str(b, "PORT");
+}
+
 static void add_server(json_t *lines, const struct listen_entry *entry, size_t number)
 {
-	static const char checks[] = "check inter 500ms fall 2 rise 1";
 	struct buf b = buf_capped(0);
 
 	buf_printf(&b, "server agent%zu ", number);
 	if (entry->kind == ADDRESS_UNIX)
-		buf_printf(&b, "unix@%s %s", entry->host, checks);
+		buf_printf(&b, "unix@%s", entry->host);
 	else if (entry->kind == ADDRESS_ABSTRACT)
-		buf_printf(&b, "abns@%s %s", entry->host, checks);
+		buf_printf(&b, "abns@%s", entry->host);
 	else
-		buf_printf(&b, "%s:%u %s%s", entry->host, entry->port, checks,
-			   entry->has_tls ? " ssl verify required ca-file FILE" : "");
+		put_address(&b, entry);
+	buf_str(&b, " check inter 500ms fall 2 rise 1");
+	if (entry->has_tls)
+		buf_str(&b, " ssl verify required ca-file FILE");
 	if (entry->has_tls && entry->tls.client_authorities)
 		buf_str(&b, " crt FILE");
 	if (number > 1)

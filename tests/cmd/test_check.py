@@ -157,6 +157,15 @@ def test_haproxy():
     equal(files, {"broken.lua", "unsafe.cfg"})
 
 
+def test_front_servers():
+    """the backend's servers are where a HAProxy beside the agent finds it, not what the agent binds"""
+    path = config("check-servers", listen='spop = { "0.0.0.0:9640", "[::]:9641", "[::1]:9642", "127.0.0.1:0", "unix:@guard", "unix:/run/a.sock" }')
+    code, out, err = mtlsguard("haproxy", "front", "-c", path)
+    equal((code, err), (0, ""))
+    equal([line.split()[2] for line in out.splitlines() if line.startswith("    server ")],
+          ["127.0.0.1:9640", "[::1]:9641", "[::1]:9642", "127.0.0.1:PORT", "abns@guard", "unix@/run/a.sock"])
+
+
 def test_crt_list_addresses():
     """no client names an address in its handshake, and HAProxy would take [::1] for options: such hosts have no line"""
     path = config("check-crt-list", hosts='["[::1]"] = { authorities = { "partners" } }, ["10.0.0.1"] = {}, ["a.example"] = {}')
