@@ -47,7 +47,7 @@ static void check_bind(struct haproxy_check *check, const struct haproxy_line *b
 				      "this bind ends no TLS, so neither a certificate nor a name is ever seen");
 		return;
 	}
-	if (!verify && !haproxy_line_has(bind, "crt-list")) {
+	if ((!verify || strcmp(verify, "none") == 0) && !haproxy_line_has(bind, "crt-list")) {
 		haproxy_fault(check, DIAG_WARNING, file_of(check), bind->number, file_of(check),
 			      check->asks->number, "verify optional ca-file FILE no-ca-names",
 			      "this bind asks no client for a certificate, so none is ever decided on");

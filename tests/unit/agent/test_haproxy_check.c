@@ -156,12 +156,12 @@ static void certificate_errors_that_end_the_handshake(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(fronts) / sizeof(fronts[0]); i++) {
-		assert_fault(fronts[i], EDIT(fronts[i], "crt-ignore-err all ", ""), &usual,
-			     DIAG_ERROR, "crt-ignore-err");
+		assert_fault(fronts[i], EDIT(fronts[i], "crt-ignore-err all ", ""), &usual, DIAG_ERROR, "crt-ignore-err");
 		assert_fault(fronts[i], EDIT(fronts[i], "ca-ignore-err all", "ca-ignore-err 10,18"),
 			     &usual, DIAG_ERROR, "ca-ignore-err");
 	}
 	assert_fault(FRONT, EDIT(FRONT, "verify optional", ""), &usual, DIAG_WARNING, "asks no client");
+	assert_fault(FRONT, EDIT(FRONT, "verify optional", "verify none"), &usual, DIAG_WARNING, "asks no client");
 }
 
 static void headers_deleted_too_late(void **state)
