@@ -107,6 +107,13 @@ static void test_header_words(void **state)
 	assert_false(text_is_token(slice_of("a\0", 2)));
 	assert_false(text_is_token(SLICE_LIT("a{")));
 	assert_true(text_is_token(SLICE_LIT("X-Client_1!#$%&'*+-.^`|~")));
+	for (unsigned c = 0; c < 256; c++) {
+		uint8_t text = (uint8_t)c;
+		bool letter = c && strchr("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+					  "ABCDEFGHIJKLMNOPQRSTUVWXYZ", (int)c);
+
+		assert_int_equal(text_is_token(slice_of(&text, 1)), letter);
+	}
 	assert_false(text_is_field_value(SLICE_LIT("a\r\nb: c")));
 	assert_false(text_is_field_value(SLICE_LIT("a\nb")));
 	assert_false(text_is_field_value(slice_of("a\0b", 3)));
@@ -117,9 +124,10 @@ static void test_header_words(void **state)
 	assert_true(text_is_field_value(SLICE_EMPTY));
 	assert_true(text_is_field_value(SLICE_LIT("\xc3\xbc")));
 	for (unsigned c = 0; c < 256; c++)
-		for (size_t at = 0; at < 20; at++) {
-			uint8_t text[20] = "aaaaaaaaaaaaaaaaaaaa";
+		for (size_t at = 0; at < 40; at++) {
+			uint8_t text[40];
 
+			memset(text, 'a', sizeof(text));
 			text[at] = (uint8_t)c;
 			for (size_t len = at + 1; len <= sizeof(text); len++)
 				assert_int_equal(text_has_control(slice_of(text, len)),
