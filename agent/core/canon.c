@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/canon.h"
 
+#include <endian.h>
+
 #define HOST_MAX 253
 
 static bool is_host_byte(uint8_t c)
@@ -10,18 +12,12 @@ static bool is_host_byte(uint8_t c)
 	return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
 }
 
-/* What a byte is to a host or a path that is canonical already: most are, and cost a look at each byte. */
+/* What a byte is to a host that is canonical already: most are, and cost a look at each byte. */
 #define PLAIN_HOST 1u
-#define PLAIN_PATH 2u
-#define PLAIN_DOT 4u
-#define PLAIN_SLASH 8u
-#define PLAIN_SPECIAL 16u /* what means something behind a slash: PLAIN_SLASH << 1 */
-#define BOTH (PLAIN_HOST | PLAIN_PATH)
+#define PLAIN_DOT 2u
 static const uint8_t plain[256] = {
-	['-'] = BOTH, ['_'] = BOTH, ['0' ... '9'] = BOTH, ['a' ... 'z'] = BOTH,
-	['.'] = BOTH | PLAIN_DOT | PLAIN_SPECIAL, ['/'] = PLAIN_PATH | PLAIN_SLASH | PLAIN_SPECIAL,
-	['!' ... '"'] = PLAIN_PATH, ['$'] = PLAIN_PATH, ['&' ... ','] = PLAIN_PATH, [':' ... '['] = PLAIN_PATH,
-	[']' ... '^'] = PLAIN_PATH, ['`'] = PLAIN_PATH, ['{' ... '~'] = PLAIN_PATH,
+	['-'] = PLAIN_HOST, ['_'] = PLAIN_HOST, ['0' ... '9'] = PLAIN_HOST, ['a' ... 'z'] = PLAIN_HOST,
+	['.'] = PLAIN_HOST | PLAIN_DOT,
 };
 
 static bool is_hex(uint8_t c)
@@ -138,19 +134,54 @@ static unsigned hex_digit(uint8_t c)
 	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(ascii_lower(c) - 'a') + 10;
 }
 
-/* No escape, no "\", no "//", no segment that begins with a dot. */
+#define ONES UINT64_C(0x0101010101010101)
+#define HIGH_BITS (ONES << 7)
+
+/* Eight bytes, of which the first is the highest. */
+static uint64_t word_at(const uint8_t *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return be64toh(word);
+}
+
+/* The same of fewer, with letters before them. */
+static uint64_t word_of(struct slice few)
+{
+	uint64_t word = ONES * 'a';
+
+	for (size_t i = 0; i < few.len; i++)
+		word = word << 8 | few.ptr[i];
+	return word;
+}
+
+/* The highest bit of each byte that is not c, if all are ASCII. */
+static uint64_t differ(uint64_t word, uint8_t c)
+{
+	return (word ^ ONES * c) + ONES * 0x7f;
+}
+
+/* Printable ASCII without escape, "\", "#", "//" and a dot behind a slash. */
+static bool is_plain_word(uint64_t word)
+{
+	uint64_t printable = ~((word - ONES * 0x21) | (word + ONES));
+	uint64_t ordinary = differ(word, '#') & differ(word, '%') & differ(word, '\\');
+	uint64_t slashes = ~differ(word, '/') & HIGH_BITS;
+	uint64_t dots_slashes = ~differ(word | ONES, '/'); /* '/' is '.' | 1 */
+
+	return !(~(printable & ordinary) & HIGH_BITS) && !(slashes >> 8 & dots_slashes);
+}
+
+/* A look at eight bytes at a time, that overlap by one: each byte is seen with the one before it. */
 static bool is_plain_path(struct slice raw)
 {
-	unsigned all = PLAIN_PATH, before = 0, special = 0;
-
-	for (size_t i = 0; i < raw.len; i++) {
-		unsigned kind = plain[raw.ptr[i]];
-
-		all &= kind;
-		special |= kind & before << 1;
-		before = kind & PLAIN_SLASH;
-	}
-	return all && !(special & PLAIN_SPECIAL);
+	if (raw.len < 8)
+		return is_plain_word(word_of(raw));
+	for (size_t i = 0; i < raw.len - 8; i += 7)
+		if (!is_plain_word(word_at(raw.ptr + i)))
+			return false;
+	return is_plain_word(word_at(raw.ptr + raw.len - 8));
 }
 
 /* Decodes what may be decoded, refuses what hides a separator; out has room for raw.len bytes. */
@@ -218,19 +249,14 @@ static enum err remove_dots(uint8_t *path, size_t len, size_t *out_len)
 	return ERR_OK;
 }
 
-enum err canon_path(struct arena *arena, struct slice raw, struct slice *out)
+/* Apart, since most paths don't need it. */
+static __attribute__((noinline)) enum err rewrite_path(struct arena *arena, struct slice raw,
+						       struct slice *out)
 {
-	uint8_t *copy;
+	uint8_t *copy = arena_take(arena, raw.len);
 	size_t len;
 	enum err err;
 
-	if (raw.len == 0 || (raw.ptr[0] != '/' && raw.ptr[0] != '\\'))
-		return ERR_FORMAT;
-	if (is_plain_path(raw)) {
-		*out = raw;
-		return ERR_OK;
-	}
-	copy = arena_take(arena, raw.len);
 	if (!copy)
 		return ERR_MEMORY;
 	err = decode_escapes(raw, copy, &len);
@@ -238,4 +264,14 @@ enum err canon_path(struct arena *arena, struct slice raw, struct slice *out)
 		err = remove_dots(copy, len, &len);
 	*out = slice_of(copy, err ? 0 : len);
 	return err;
+}
+
+enum err canon_path(struct arena *arena, struct slice raw, struct slice *out)
+{
+	if (raw.len == 0 || (raw.ptr[0] != '/' && raw.ptr[0] != '\\'))
+		return ERR_FORMAT;
+	if (!is_plain_path(raw))
+		return rewrite_path(arena, raw, out);
+	*out = raw;
+	return ERR_OK;
 }

@@ -118,6 +118,41 @@ static void paths(void **state)
 	gives(canon_path, "/%3F%23", "/%3F%23");
 }
 
+static bool is_plain(const uint8_t *path, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (path[i] <= 0x20 || path[i] >= 0x7f || strchr("#%\\", path[i]) ||
+		    (i && path[i - 1] == '/' && strchr("./", path[i])))
+			return false;
+	return true;
+}
+
+/* It is looked at eight bytes at a time: each byte in each place, behind a letter and behind a slash. */
+static void plain_paths_stay_where_they_are(void **state)
+{
+	struct arena arena;
+	uint8_t path[25];
+	struct slice out;
+
+	(void)state;
+	arena_init(&arena, 65536);
+	for (size_t len = 1; len <= sizeof(path); len++)
+		for (size_t at = 1; at < len; at++)
+			for (unsigned c = 0; c < 512; c++) {
+				memset(path, 'a', sizeof(path));
+				path[at - 1] = c < 256 ? 'a' : '/';
+				path[0] = '/';
+				path[at] = (uint8_t)c;
+				out = SLICE_EMPTY;
+				if (canon_path(&arena, slice_of(path, len), &out))
+					out = SLICE_EMPTY;
+				assert_int_equal(out.ptr == path, is_plain(path, len));
+				assert_true(out.ptr != path || out.len == len);
+				arena_reset(&arena);
+			}
+	arena_fini(&arena);
+}
+
 static void full_arena(void **state)
 {
 	struct arena arena;
@@ -136,7 +171,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_hosts), cmocka_unit_test(hosts), cmocka_unit_test(bad_paths),
-		cmocka_unit_test(paths), cmocka_unit_test(full_arena),
+		cmocka_unit_test(paths), cmocka_unit_test(plain_paths_stay_where_they_are),
+		cmocka_unit_test(full_arena),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
