@@ -15,6 +15,7 @@
 
 #define RECORD_MAX 16384
 #define ID_DIGITS 24
+#define ID_HEAD_DIGITS 16
 /* A check of known lists, distribution points one after the other, then OCSP; no more within one deadline. */
 #define WAITS_MAX 8
 /* Certificates have dates in seconds: the wall clock is read anew after this long. */
@@ -42,6 +43,8 @@ struct engine {
 	struct ticket *queued;	/* and these have not */
 	unsigned slow;		/* calls of this batch that used up their slice */
 	uint64_t id_start, id_count;
+	uint64_t id_head; /* what an id's first 16 digits say: they change once a second */
+	uint8_t id_head_digits[ID_HEAD_DIGITS];
 	bool awake;	     /* in a batch */
 	bool clock_known;    /* clock_ns was read in this batch */
 	int64_t clock_ns;    /* monotonic */
@@ -77,6 +80,27 @@ static struct certcache *cache_for(const struct engine_env *env, const struct sn
 	return certcache_new(snapshot_config(snapshot)->limits.certificate_cache / loops, env->chains);
 }
 
+/* Eight hex digits at once: nibbles spread to octets, then all of them made letters where they must be. */
+static void hex_digits(uint8_t *out, uint32_t value)
+{
+	uint64_t x = value;
+
+	x = (x << 16 | x) & UINT64_C(0x0000ffff0000ffff);
+	x = (x << 8 | x) & UINT64_C(0x00ff00ff00ff00ff);
+	x = (x << 4 | x) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	x += UINT64_C(0x3030303030303030) +
+	     (((x + UINT64_C(0x0606060606060606)) >> 4) & UINT64_C(0x0101010101010101)) * ('a' - '0' - 10);
+	x = __builtin_bswap64(x);
+	memcpy(out, &x, sizeof(x));
+}
+
+static void write_id_head(struct engine *engine, uint64_t head)
+{
+	engine->id_head = head;
+	hex_digits(engine->id_head_digits, (uint32_t)(head >> 32));
+	hex_digits(engine->id_head_digits + 8, (uint32_t)head);
+}
+
 struct engine *engine_new(const struct engine_env *env, struct snapshot *snapshot,
 			  struct policy_set *policies)
 {
@@ -91,6 +115,7 @@ struct engine *engine_new(const struct engine_env *env, struct snapshot *snapsho
 	if (getrandom(&engine->id_start, sizeof(engine->id_start), 0) !=
 	    (ssize_t)sizeof(engine->id_start))
 		abort();
+	write_id_head(engine, 0);
 	return engine;
 }
 
@@ -128,32 +153,20 @@ const struct metrics *engine_metrics(const struct engine *engine)
 	return &engine->metrics;
 }
 
-/* Eight hex digits at once: nibbles spread to octets, then all of them made letters where they must be. */
-static void hex_digits(uint8_t *out, uint32_t value)
-{
-	uint64_t x = value;
-
-	x = (x << 16 | x) & UINT64_C(0x0000ffff0000ffff);
-	x = (x << 8 | x) & UINT64_C(0x00ff00ff00ff00ff);
-	x = (x << 4 | x) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-	x += UINT64_C(0x3030303030303030) +
-	     (((x + UINT64_C(0x0606060606060606)) >> 4) & UINT64_C(0x0101010101010101)) * ('a' - '0' - 10);
-	x = __builtin_bswap64(x);
-	memcpy(out, &x, sizeof(x));
-}
-
 static void give_id(struct engine *engine, struct request *req)
 {
 	uint8_t *id = arena_take(req->arena, ID_DIGITS);
-	uint64_t number;
+	uint64_t number, head;
 
 	if (!id)
 		return;
 	/* The time orders ids, the rest keeps them apart. */
 	number = engine->id_start + ++engine->id_count;
-	hex_digits(id, (uint32_t)req->now_s);
-	hex_digits(id + 8, (uint32_t)(number >> 32));
-	hex_digits(id + 16, (uint32_t)number);
+	head = (uint64_t)req->now_s << 32 | number >> 32;
+	if (head != engine->id_head)
+		write_id_head(engine, head);
+	memcpy(id, engine->id_head_digits, ID_HEAD_DIGITS);
+	hex_digits(id + ID_HEAD_DIGITS, (uint32_t)number);
 	req->verdict.id = slice_of(id, ID_DIGITS);
 }
 

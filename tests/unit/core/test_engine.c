@@ -272,6 +272,16 @@ static void ids_never_repeat_and_begin_with_the_time(void **state)
 		memcpy(before, id.ptr, 24);
 		rig_done(request);
 	}
+	for (unsigned i = 0; i < 2; i++) {
+		struct rig_request *request;
+
+		rig_wall_s++;
+		request = rig_ask(rig, NULL);
+		assert_bytes(slice_sub(request->req.verdict.id, 0, 8),
+			     i ? SLICE_LIT("6a18a502") : SLICE_LIT("6a18a501"));
+		assert_memory_equal(before + 8, request->req.verdict.id.ptr + 8, 7);
+		rig_done(request);
+	}
 }
 
 static void a_reload_keeps_the_old_configuration_for_its_requests(void **state)
