@@ -455,7 +455,8 @@ static enum engine_state decide(struct engine *engine, struct ticket *ticket)
 		engine_fail(req, reason);
 		return ENGINE_DONE;
 	}
-	worker = req->connection ? NULL : snapshot_worker(req->snapshot, req->host, req->path);
+	worker = req->connection ? NULL : snapshot_worker(req->snapshot, req->host_conf, req->host,
+							  req->path);
 	if (worker)
 		return run_worker(engine, ticket, worker);
 	req->stage = "decision";

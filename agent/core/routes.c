@@ -23,6 +23,8 @@ struct route_table {
 	struct group *groups;
 	size_t group_count;
 	struct host_index *hosts; /* to numbers of groups */
+	const struct host_conf *confs;
+	size_t *best; /* a host entry's best group, plus 1; 0: it has none, or hosts of several names */
 };
 
 static int compare_routes(const void *a, const void *b)
@@ -58,6 +60,20 @@ static void collect(struct route_table *table, const struct config *config)
 	qsort(table->routes, table->count, sizeof(*table->routes), compare_routes);
 }
 
+/* Most requests are for a host that the configuration names: its best group is looked for once. */
+static void find_best(struct route_table *table, const struct config *config)
+{
+	table->confs = config->hosts;
+	table->best = mem_array(config->host_count, sizeof(*table->best));
+	for (size_t i = 0; i < config->host_count; i++) {
+		struct host_walk walk = { .host = slice_str(config->hosts[i].pattern) };
+		size_t number;
+
+		if (walk.host.ptr[0] != '*' && host_index_next(table->hosts, &walk, &number))
+			table->best[i] = number + 1;
+	}
+}
+
 struct route_table *route_table_new(const struct config *config)
 {
 	struct route_table *table = mem_new(sizeof(*table));
@@ -74,6 +90,7 @@ struct route_table *route_table_new(const struct config *config)
 		}
 		table->groups[number].count++;
 	}
+	find_best(table, config);
 	return table;
 }
 
@@ -84,30 +101,41 @@ void route_table_free(struct route_table *table)
 	host_index_free(table->hosts);
 	free(table->routes);
 	free(table->groups);
+	free(table->best);
 	free(table);
 }
 
 static bool matches(const struct route *route, struct slice path)
 {
+	/* "/" and all behind it: what is no path belongs to it, too. */
+	if (route->prefix && route->path.len == 1)
+		return true;
 	if (path.len == 0 || path.ptr[0] != '/')
-		return route->prefix && route->path.len == 1;
+		return false;
 	return route->prefix ? slice_starts(path, route->path) : slice_eq(path, route->path);
 }
 
-const struct worker_conf *route_table_find(const struct route_table *table, struct slice host,
-					   struct slice path)
+static const struct worker_conf *find_in(const struct route_table *table, size_t number,
+					 struct slice path)
 {
-	struct host_walk walk = { .host = host };
-	size_t number;
+	const struct group *group = &table->groups[number];
 
-	while (table->count && host_index_next(table->hosts, &walk, &number)) {
-		const struct group *group = &table->groups[number];
-
-		for (size_t i = group->from; i < group->from + group->count; i++)
-			if (matches(&table->routes[i], path))
-				return table->routes[i].worker;
-	}
+	for (size_t i = group->from; i < group->from + group->count; i++)
+		if (matches(&table->routes[i], path))
+			return table->routes[i].worker;
 	return NULL;
+}
+
+const struct worker_conf *route_table_find(const struct route_table *table, const struct host_conf *conf,
+					   struct slice host, struct slice path)
+{
+	size_t best = conf ? table->best[conf - table->confs] : 0, number;
+	const struct worker_conf *worker = best ? find_in(table, best - 1, path) : NULL;
+	struct host_walk walk = { .host = host };
+
+	while (!worker && table->count && host_index_next(table->hosts, &walk, &number))
+		worker = find_in(table, number, path);
+	return worker;
 }
 
 bool route_table_has(const struct route_table *table, struct slice host)

@@ -18,9 +18,10 @@ void route_table_free(struct route_table *table); /* NULL is fine */
 /*
  * The worker of the best route for a canonical host and a path without query,
  * or NULL. What is no path ("*" of OPTIONS) belongs to routes for a whole host, "host/" and "*".
+ * conf: the config's host entry for this host, which spares a look-up, or NULL.
  */
-const struct worker_conf *route_table_find(const struct route_table *table, struct slice host,
-					   struct slice path);
+const struct worker_conf *route_table_find(const struct route_table *table, const struct host_conf *conf,
+					   struct slice host, struct slice path);
 
 /* True when the host has a route for some path. */
 bool route_table_has(const struct route_table *table, struct slice host);

@@ -269,10 +269,10 @@ const struct host_conf *snapshot_named_host(const struct snapshot *snapshot, str
 	return host_index_named(snapshot->hosts, raw, &number) ? &snapshot->config->hosts[number] : NULL;
 }
 
-const struct worker_conf *snapshot_worker(const struct snapshot *snapshot, struct slice host,
-					  struct slice path)
+const struct worker_conf *snapshot_worker(const struct snapshot *snapshot, const struct host_conf *conf,
+					  struct slice host, struct slice path)
 {
-	return route_table_find(snapshot->routes, host, path);
+	return route_table_find(snapshot->routes, conf, host, path);
 }
 
 bool snapshot_routed(const struct snapshot *snapshot, struct slice host)

@@ -40,9 +40,10 @@ const struct host_conf *snapshot_host(const struct snapshot *snapshot, struct sl
 const struct host_conf *snapshot_named_host(const struct snapshot *snapshot, struct slice raw);
 
 /* The worker whose route matches host and path best, or NULL: exact host before wildcard,
- * longer host before shorter, then longer path before shorter, exact before prefix. */
-const struct worker_conf *snapshot_worker(const struct snapshot *snapshot, struct slice host,
-					  struct slice path);
+ * longer host before shorter, then longer path before shorter, exact before prefix. conf: what
+ * snapshot_host() says of this host, or NULL. */
+const struct worker_conf *snapshot_worker(const struct snapshot *snapshot, const struct host_conf *conf,
+					  struct slice host, struct slice path);
 
 /* True when some path of this canonical host has a worker. */
 bool snapshot_routed(const struct snapshot *snapshot, struct slice host);

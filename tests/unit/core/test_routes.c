@@ -11,6 +11,14 @@
 
 static struct worker_conf conf[MAX];
 static struct route_conf confs[MAX];
+static struct host_conf hosts[] = { { .pattern = (char *)(uintptr_t)"*.example" },
+				    { .pattern = (char *)(uintptr_t)"a.example" },
+				    { .pattern = (char *)(uintptr_t)"c.example" },
+				    { .pattern = (char *)(uintptr_t)"a" },
+				    { .pattern = (char *)(uintptr_t)"x.b.example" },
+				    { .pattern = (char *)(uintptr_t)"*" } };
+#define HOSTS (sizeof(hosts) / sizeof(hosts[0]))
+
 static struct config config;
 
 /* A worker for each "host path", named by its place; a "*" at the end as in the configuration. */
@@ -29,17 +37,27 @@ static struct route_table *table_of(const char *const (*routes)[2])
 						.path = paths[n], .prefix = prefix };
 		conf[n] = (struct worker_conf){ .routes = &confs[n], .route_count = 1, .index = n };
 	}
-	config = (struct config){ .workers = conf, .worker_count = n };
+	config = (struct config){ .workers = conf, .worker_count = n, .hosts = hosts, .host_count = HOSTS };
 	return route_table_new(&config);
 }
 
-static void goes_to(const struct route_table *table, const char *host, const char *path, int wanted)
+static void finds(const struct route_table *table, const struct host_conf *entry, const char *host,
+		  const char *path, int wanted)
 {
-	const struct worker_conf *worker = route_table_find(table, slice_str(host), slice_str(path));
+	const struct worker_conf *worker = route_table_find(table, entry, slice_str(host), slice_str(path));
 	int found = worker ? (int)worker->index : -1;
 
 	if (found != wanted)
-		fail_msg("%s%s: %d, not %d", host, path, found, wanted);
+		fail_msg("%s%s as %s: %d, not %d", host, path, entry ? entry->pattern : "any", found, wanted);
+}
+
+/* Whether the host has an entry of its own, shares one or has none makes no difference. */
+static void goes_to(const struct route_table *table, const char *host, const char *path, int wanted)
+{
+	finds(table, NULL, host, path, wanted);
+	for (size_t i = 0; i < HOSTS; i++)
+		if (hosts[i].pattern[0] == '*' || strcmp(hosts[i].pattern, host) == 0)
+			finds(table, &hosts[i], host, path, wanted);
 }
 
 static void none(void **state)

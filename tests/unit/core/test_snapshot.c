@@ -134,8 +134,8 @@ static void lookups(void **state)
 	assert_string_equal(snapshot_host(snapshot, SLICE_LIT("x.b.example"))->pattern, "*.b.example");
 	assert_string_equal(snapshot_host(snapshot, SLICE_LIT("c.b.example"))->pattern, "*.b.example");
 	assert_string_equal(snapshot_host(snapshot, SLICE_LIT("y.c.b.example"))->pattern, "*.c.b.example");
-	assert_string_equal(snapshot_worker(snapshot, SLICE_LIT("a.example"), SLICE_LIT("/xy"))->name, "w");
-	assert_null(snapshot_worker(snapshot, SLICE_LIT("a.example"), SLICE_LIT("/y")));
+	assert_string_equal(snapshot_worker(snapshot, NULL, SLICE_LIT("a.example"), SLICE_LIT("/xy"))->name, "w");
+	assert_null(snapshot_worker(snapshot, NULL, SLICE_LIT("a.example"), SLICE_LIT("/y")));
 	assert_true(snapshot_routed(snapshot, SLICE_LIT("a.example")));
 	assert_false(snapshot_routed(snapshot, SLICE_LIT("x.b.example")));
 	assert_null(snapshot_deny(snapshot, 0));
