@@ -42,44 +42,56 @@ static bool lacks_argument(struct request *req, const enum arg *needed, size_t c
 	return false;
 }
 
+/* What an argument may be: its kinds of value, a bit each, stand in right_kinds. */
+enum arg_class { CLASS_TEXT, CLASS_FLAG, CLASS_ADDRESS, CLASS_NUMBER, CLASS_COUNT };
+
+static const uint8_t classes[ARG_COUNT] = {
+	[ARG_CERT] = CLASS_TEXT, [ARG_USED] = CLASS_FLAG, [ARG_CHAIN] = CLASS_TEXT, [ARG_SNI] = CLASS_TEXT,
+	[ARG_TLS_VERSION] = CLASS_TEXT, [ARG_TLS_CIPHER] = CLASS_TEXT, [ARG_RESUMED] = CLASS_FLAG,
+	[ARG_EARLY] = CLASS_FLAG, [ARG_SRC] = CLASS_ADDRESS, [ARG_SRC_PORT] = CLASS_NUMBER,
+	[ARG_METHOD] = CLASS_TEXT, [ARG_SCHEME] = CLASS_TEXT, [ARG_HOST] = CLASS_TEXT, [ARG_PATH] = CLASS_TEXT,
+	[ARG_QUERY] = CLASS_TEXT, [ARG_VERSION] = CLASS_TEXT, [ARG_HEADERS] = CLASS_TEXT, [ARG_ID] = CLASS_TEXT,
+};
+
 #define KIND(kind) (1u << VALUE_##kind)
 #define UNSENT_OR(kinds) (KIND(NOT_SENT) | KIND(NULL) | (kinds))
 
-/* Which kinds of value an argument may have, a bit each. */
-static const uint8_t kinds[ARG_COUNT] = {
-	[ARG_CERT] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
-	[ARG_USED] = UNSENT_OR(KIND(BOOL) | KIND(INT) | KIND(UINT)),
-	[ARG_CHAIN] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
-	[ARG_SNI] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
-	[ARG_TLS_VERSION] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
-	[ARG_TLS_CIPHER] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
-	[ARG_RESUMED] = UNSENT_OR(KIND(BOOL) | KIND(INT) | KIND(UINT)),
-	[ARG_EARLY] = UNSENT_OR(KIND(BOOL) | KIND(INT) | KIND(UINT)),
-	[ARG_SRC] = UNSENT_OR(KIND(IP) | KIND(TEXT)),
-	[ARG_SRC_PORT] = UNSENT_OR(KIND(INT) | KIND(UINT)),
-	[ARG_METHOD] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
-	[ARG_SCHEME] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
-	[ARG_HOST] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
-	[ARG_PATH] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
-	[ARG_QUERY] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
-	[ARG_VERSION] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
-	[ARG_HEADERS] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
-	[ARG_ID] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
+static const unsigned right_kinds[CLASS_COUNT] = {
+	[CLASS_TEXT] = UNSENT_OR(KIND(TEXT) | KIND(BINARY)),
+	[CLASS_FLAG] = UNSENT_OR(KIND(BOOL) | KIND(INT) | KIND(UINT)),
+	[CLASS_ADDRESS] = UNSENT_OR(KIND(IP) | KIND(TEXT)),
+	[CLASS_NUMBER] = UNSENT_OR(KIND(INT) | KIND(UINT)),
 };
 
-static bool has_wrong_type(struct request *req)
+static void explain_wrong_type(struct request *req)
 {
-	unsigned right = 1;
+	for (enum arg arg = 0; arg < ARG_COUNT; arg++)
+		if (!(right_kinds[classes[arg]] >> req->args[arg].kind & 1))
+			request_explain(req, "an argument of the wrong type: ", slice_str(arg_name(arg)));
+}
+
+static bool has_wrong_type(const struct request *req)
+{
+	unsigned sent[CLASS_COUNT] = { 0 }, wrong = 0;
 
 #pragma GCC unroll 18
 	for (enum arg arg = 0; arg < ARG_COUNT; arg++)
-		right &= (unsigned)kinds[arg] >> req->args[arg].kind;
-	if (right)
+		sent[classes[arg]] |= 1u << req->args[arg].kind;
+#pragma GCC unroll 4
+	for (enum arg_class class = 0; class < CLASS_COUNT; class++)
+		wrong |= sent[class] & ~right_kinds[class];
+	return wrong != 0;
+}
+
+/* The arguments are there and are of their types; else says what is wrong. */
+static bool arguments_fit(struct request *req, const enum arg *needed, size_t count)
+{
+	if (lacks_argument(req, needed, count))
 		return false;
-	for (enum arg arg = 0; arg < ARG_COUNT; arg++)
-		if (!(kinds[arg] >> req->args[arg].kind & 1))
-			request_explain(req, "an argument of the wrong type: ", slice_str(arg_name(arg)));
-	return true;
+	if (!has_wrong_type(req))
+		return true;
+	explain_wrong_type(req);
+	return false;
 }
 
 /* named: the host entry of the very name that was sent, which is canonical then, or NULL. */
@@ -145,7 +157,7 @@ static enum reason check_arguments(struct request *req, struct headers_seen *see
 {
 	static const enum arg needed[] = { ARG_CERT, ARG_HOST, ARG_METHOD, ARG_PATH };
 
-	if (lacks_argument(req, needed, sizeof(needed) / sizeof(needed[0])) || has_wrong_type(req))
+	if (!arguments_fit(req, needed, sizeof(needed) / sizeof(needed[0])))
 		return REASON_BAD_REQUEST;
 	if (request_headers_check(req, seen))
 		return bad(req, "the argument headers is malformed", SLICE_EMPTY);
@@ -158,7 +170,7 @@ static enum reason check_connection_arguments(struct request *req)
 {
 	static const enum arg needed[] = { ARG_CERT, ARG_SNI };
 
-	if (lacks_argument(req, needed, sizeof(needed) / sizeof(needed[0])) || has_wrong_type(req))
+	if (!arguments_fit(req, needed, sizeof(needed) / sizeof(needed[0])))
 		return REASON_BAD_REQUEST;
 	return check_certificate_sent(req);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -78,6 +79,35 @@ static void arguments_of_the_wrong_type(void **state)
 	CHECK(REASON_BAD_REQUEST, "admit", ALICE, INT("sni", 0));
 	CHECK(REASON_BAD_REQUEST, "admit", ALICE, BOOL("headers", true));
 	CHECK(REASON_ALLOWED, "decision", ALICE, TEXT("src", "10.0.0.1"), INT("used", 1));
+}
+
+/* Each argument with each kind of value that can be sent. */
+static void every_argument_has_its_types(void **state)
+{
+	static const char *const names[] = {
+		"cert", "chain", "sni", "tls_version", "tls_cipher", "method", "scheme", "host", "path", "query",
+		"version", "headers", "id", "used", "resumed", "early", "src", "src_port",
+	};
+	enum { TEXTS = 13, FLAGS = 16, KINDS = VALUE_BINARY + 1 };
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]) * KINDS; i++) {
+		const char *name = names[i / KINDS];
+		enum value_kind kind = i % KINDS;
+		struct named over[] = { { name, { .kind = kind } }, NAMED_END };
+		struct rig_request *request = rig_ask(rig, over);
+		bool text = kind == VALUE_TEXT || kind == VALUE_BINARY;
+		bool number = kind == VALUE_INT || kind == VALUE_UINT;
+		bool right = kind <= VALUE_NULL || (i < TEXTS * KINDS ? text :
+			     i < FLAGS * KINDS ? number || kind == VALUE_BOOL :
+			     strcmp(name, "src") == 0 ? kind == VALUE_IP || kind == VALUE_TEXT : number);
+		char wanted[64];
+
+		snprintf(wanted, sizeof(wanted), "an argument of the wrong type: %s", name);
+		if (slice_eq(request->req.error, slice_str(wanted)) == right)
+			fail_msg("%s of kind %d: %.*s", name, (int)kind, SLICE_FMT(request->req.error));
+		rig_done(request);
+	}
 }
 
 static void malformed_requests(void **state)
@@ -290,6 +320,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_argument_that_was_never_sent_is_named),
 		cmocka_unit_test(arguments_of_the_wrong_type),
+		cmocka_unit_test(every_argument_has_its_types),
 		cmocka_unit_test(malformed_requests),
 		cmocka_unit_test(what_is_no_certificate),
 		cmocka_unit_test(used_without_a_certificate),
