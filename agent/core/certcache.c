@@ -389,7 +389,9 @@ static void look(struct certcache *cache, struct slot *slot, const struct key *k
 enum err certcache_get(struct certcache *cache, const struct certcache_query *query,
 		       struct cert_entry **out)
 {
-	struct key key = { query->leaf, query->chain, query->host->set,
+	/* Field by field, as the query was filled just now: a copy of its slices would wait for that. */
+	struct key key = { slice_of(query->leaf.ptr, query->leaf.len),
+			   slice_of(query->chain.ptr, query->chain.len), query->host->set,
 			   query->resumed && query->chain.len == 0 };
 	unsigned hash = 0;
 	struct slot *slot = find(cache, &key, &hash);
