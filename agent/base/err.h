@@ -11,9 +11,12 @@
 #if defined(__GNUC__)
 #define MUST_USE __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
+/* For what is rare and needs registers or stack that its caller would have to save and guard each time. */
+#define NOINLINE __attribute__((noinline))
 #else
 #define MUST_USE
 #define PRINTF_LIKE(fmt, args)
+#define NOINLINE
 #endif
 
 enum err {

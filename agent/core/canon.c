@@ -249,9 +249,7 @@ static enum err remove_dots(uint8_t *path, size_t len, size_t *out_len)
 	return ERR_OK;
 }
 
-/* Apart, since most paths don't need it. */
-static __attribute__((noinline)) enum err rewrite_path(struct arena *arena, struct slice raw,
-						       struct slice *out)
+static NOINLINE enum err rewrite_path(struct arena *arena, struct slice raw, struct slice *out)
 {
 	uint8_t *copy = arena_take(arena, raw.len);
 	size_t len;

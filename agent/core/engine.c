@@ -394,17 +394,22 @@ bool engine_run(struct engine *engine)
 
 static void on_revocation_known(struct revocation_wait *wait);
 
+static bool may_ask(const struct engine *engine, const struct ticket *ticket)
+{
+	const struct request *req = ticket->req;
+
+	return req->cert && req->cert->revocation.asks && engine->env.revocation &&
+	       ticket->waits < WAITS_MAX && engine->env.mono_ns() < req->deadline_ns;
+}
+
 /* True when the request now waits for what would make its revocation known. */
-static bool asks(struct engine *engine, struct ticket *ticket)
+static NOINLINE bool ask(struct engine *engine, struct ticket *ticket)
 {
 	struct revocation_question questions[REVOCATION_ASK_MAX];
 	struct request *req = ticket->req;
 	struct slice kept;
 	size_t count;
 
-	if (!req->cert || !req->cert->revocation.asks || !engine->env.revocation ||
-	    ticket->waits >= WAITS_MAX || engine->env.mono_ns() >= req->deadline_ns)
-		return false;
 	count = certcache_questions(engine->cache, req->cert, req->snapshot, req->host_conf, req->now_s,
 				    questions);
 	kept = arena_copy(req->arena, slice_of(questions, count * sizeof(questions[0])));
@@ -442,7 +447,7 @@ static enum engine_state decide(struct engine *engine, struct ticket *ticket)
 	enum reason reason = know_certificate(engine, req);
 
 	if (reason == REASON_ALLOWED) {
-		if (asks(engine, ticket))
+		if (may_ask(engine, ticket) && ask(engine, ticket))
 			return ENGINE_PENDING;
 		req->stage = "requirement";
 		reason = stage_requirement(req);
