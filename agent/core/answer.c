@@ -23,15 +23,22 @@ static void fill_log_values(struct request *req)
 	verdict->encoded = req->cert ? &req->cert->encoded : NULL;
 }
 
+/* What was begun before could not be said as a whole. */
+static void start_again(struct verdict *verdict)
+{
+	struct slice id = verdict->id;
+
+	verdict_clear(verdict);
+	verdict->id = id;
+}
+
 static void start(struct request *req, enum verdict_kind kind, enum reason reason, int status)
 {
-	struct slice id = req->verdict.id;
-
-	verdict_clear(&req->verdict);
+	if (req->verdict.reason != REASON_INTERNAL_UNSET)
+		start_again(&req->verdict);
 	req->verdict.kind = kind;
 	req->verdict.reason = reason;
 	req->verdict.status = status;
-	req->verdict.id = id;
 	fill_log_values(req);
 }
 
