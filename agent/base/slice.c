@@ -24,11 +24,6 @@ int slice_cmp(struct slice a, struct slice b)
 	return a.len == b.len ? 0 : a.len < b.len ? -1 : 1;
 }
 
-bool slice_starts(struct slice s, struct slice prefix)
-{
-	return s.len >= prefix.len && slice_eq(slice_sub(s, 0, prefix.len), prefix);
-}
-
 bool slice_ends(struct slice s, struct slice suffix)
 {
 	return s.len >= suffix.len && slice_eq(slice_sub(s, s.len - suffix.len, suffix.len), suffix);

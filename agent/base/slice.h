@@ -46,7 +46,10 @@ bool slice_eq_nocase(struct slice a, struct slice b);
 /* memcmp order, the shorter first on a tie: -1, 0 or 1. */
 int slice_cmp(struct slice a, struct slice b);
 
-bool slice_starts(struct slice s, struct slice prefix);
+static inline bool slice_starts(struct slice s, struct slice prefix)
+{
+	return s.len >= prefix.len && slice_eq(slice_of(s.ptr, prefix.len), prefix);
+}
 bool slice_ends(struct slice s, struct slice suffix);
 
 /* Index of the first byte c, or s.len when there is none. */
