@@ -104,7 +104,7 @@ static bool is_key(const struct host_index *index, const struct slot *slot, cons
 }
 
 /* The key's slot, or the free one where it would go. */
-static struct slot *slot_of(const struct host_index *index, const struct key *key, uint32_t hash)
+static inline struct slot *slot_of(const struct host_index *index, const struct key *key, uint32_t hash)
 {
 	size_t mask = index->slot_count - 1, i = hash & mask;
 
@@ -114,7 +114,7 @@ static struct slot *slot_of(const struct host_index *index, const struct key *ke
 	return &index->slots[i];
 }
 
-static bool find(const struct host_index *index, const struct key *key, size_t *value)
+static inline bool find(const struct host_index *index, const struct key *key, size_t *value)
 {
 	const struct slot *slot;
 
