@@ -63,7 +63,7 @@ static char *help_of(const struct page *page)
 static void write_commands(FILE *out)
 {
 	fputs(".TH MTLSGUARD 1 \"\" \"mtlsguard " MTLSGUARD_VERSION "\"\n"
-	      ".SH NAME\nmtlsguard \\- decides on TLS client certificates for HAProxy\n"
+	      ".SH NAME\nmtlsguard \\- decides on TLS client certificates for HAProxy, Envoy, nginx, Caddy and Traefik\n"
 	      ".SH SYNOPSIS\n.B mtlsguard\n.I COMMAND\n[\\fIOPTIONS\\fR]\n"
 	      ".SH DESCRIPTION\n"
 	      "The proxy ends TLS and asks for a client certificate without demanding it; mtlsguard gets the\n"

@@ -25,7 +25,7 @@ static const struct subcommand subcommands[] = {
 
 static void print_usage(FILE *out)
 {
-	fputs("usage: mtlsguard COMMAND [OPTIONS]\n\nDecides on TLS client certificates for HAProxy.\n\n", out);
+	fputs("usage: mtlsguard COMMAND [OPTIONS]\n\nDecides on TLS client certificates for HAProxy, Envoy, nginx, Caddy and Traefik.\n\n", out);
 	for (size_t i = 0; i < SUBCOMMANDS; i++)
 		fprintf(out, "  %-9s %s\n", subcommands[i].name, subcommands[i].about);
 	fputs("\n  --help    print this; mtlsguard COMMAND --help tells a command's options\n"
