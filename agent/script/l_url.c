@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "base/text.h"
 #include "script/handle.h"
 #include "script/sandbox.h"
@@ -22,6 +24,22 @@ static bool is_scheme(struct slice s)
 			return false;
 	}
 	return s.len > 0;
+}
+
+/*
+ * RFC 3986 3.2, without what browsers read in another way: they take "\\" for
+ * "/", so that https://evil.example\\@ours.example/ leads them to the former.
+ */
+static bool is_authority(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		uint8_t c = ascii_lower(s.ptr[i]);
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
+		    (c == '\0' || !strchr("-._~!$&'()*+,;=:@[]%", c)))
+			return false;
+	}
+	return true;
 }
 
 static struct slice cut_last(struct slice *s, uint8_t c)
@@ -54,6 +72,8 @@ static bool split_host(struct slice rest, struct url *url)
 	if (rest.len == 0)
 		return url->hostname.len > 0;
 	url->port = slice_sub(rest, 1, rest.len);
+	while (url->port.len > 1 && url->port.ptr[0] == '0')
+		url->port = slice_sub(url->port, 1, url->port.len);
 	return rest.ptr[0] == ':' && url->hostname.len &&
 	       (url->port.len == 0 || slice_to_u64(url->port, 65535, &port));
 }
@@ -79,6 +99,8 @@ static bool split(struct slice text, struct url *url)
 	at = slice_find(rest, '/');
 	url->path = slice_sub(rest, at, rest.len);
 	authority = slice_sub(rest, 0, at);
+	if (!is_authority(authority))
+		return false;
 	user = cut_last(&authority, '@');
 	url->username = slice_cut(&user, ':');
 	url->password = user;
@@ -239,7 +261,8 @@ static int url_new(lua_State *L)
 
 	text.ptr = (const uint8_t *)luaL_checklstring(L, 1, &text.len);
 	budget_charge(L, text.len);
-	if (!split(text, &url) || !text_is_field_value(text) || memchr(text.ptr, ' ', text.len))
+	if (!split(text, &url) || !text_is_field_value(text) || memchr(text.ptr, ' ', text.len) ||
+	    memchr(text.ptr, '\t', text.len))
 		return luaL_error(L, "URL.new: \"%s\" is not an absolute URL", lua_tostring(L, 1));
 	lua_createtable(L, 0, 12);
 	set_authority(L, &url);

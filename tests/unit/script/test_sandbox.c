@@ -306,6 +306,7 @@ static void urls(void **state)
 	   "https://api.example.com:8443");
 	is("URL.new('https://a:443').host .. URL.new('https://a:443').pathname .. URL.new('https://[::1]:80/x').hostname",
 	   "a/[::1]");
+	is("URL.new('https://a:0443').host .. URL.new('https://a:08443').port", "a8443");
 	is("URL.new('http://a/?').search .. '|' .. URL.new('http://a?q').search", "|?q");
 	is("URL.new('https://a/?b=%zz&c').searchParams:get('b') .. tostring(URL.new('https://a/?c').searchParams:has('c'))",
 	   "%zztrue");
@@ -314,6 +315,13 @@ static void urls(void **state)
 	refuses("URL.new('https://a:99999/')", "not an absolute URL");
 	refuses("URL.new('https://a:x/')", "not an absolute URL");
 	refuses("URL.new('https://a b/')", "not an absolute URL");
+	refuses("URL.new('https://evil.example\\\\@a/')", "not an absolute URL");
+	refuses("URL.new('https://a\\\\.b/')", "not an absolute URL");
+	refuses("URL.new('https://a\\t.b/')", "not an absolute URL");
+	refuses("URL.new('https://a/\\tb')", "not an absolute URL");
+	refuses("URL.new('https://a\\xe4/')", "not an absolute URL");
+	refuses("URL.new('https://a<b/')", "not an absolute URL");
+	is("URL.new('https://a/b\\\\c?d\\\\e').pathname", "/b\\c");
 	refuses("URL.new('https://[::1/')", "not an absolute URL");
 	refuses("URL.new('1https://a/')", "not an absolute URL");
 	refuses("URL.new()", "string expected");
