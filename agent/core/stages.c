@@ -30,13 +30,18 @@ static enum reason bad(struct request *req, const char *what, struct slice detai
 	return REASON_BAD_REQUEST;
 }
 
+static NOINLINE void blame(struct request *req, const char *what, enum arg arg)
+{
+	request_explain(req, what, slice_str(arg_name(arg)));
+}
+
 /* A stage that needs an argument which was never sent must not read it as "empty". */
 static bool lacks_argument(struct request *req, const enum arg *needed, size_t count)
 {
+#pragma GCC unroll 4
 	for (size_t i = 0; i < count; i++)
 		if (!request_sent(req, needed[i])) {
-			request_explain(req, "the proxy did not send the argument ",
-					slice_str(arg_name(needed[i])));
+			blame(req, "the proxy did not send the argument ", needed[i]);
 			return true;
 		}
 	return false;
@@ -63,11 +68,11 @@ static const unsigned right_kinds[CLASS_COUNT] = {
 	[CLASS_NUMBER] = UNSENT_OR(KIND(INT) | KIND(UINT)),
 };
 
-static void explain_wrong_type(struct request *req)
+static NOINLINE void explain_wrong_type(struct request *req)
 {
 	for (enum arg arg = 0; arg < ARG_COUNT; arg++)
 		if (!(right_kinds[classes[arg]] >> req->args[arg].kind & 1))
-			request_explain(req, "an argument of the wrong type: ", slice_str(arg_name(arg)));
+			blame(req, "an argument of the wrong type: ", arg);
 }
 
 static bool has_wrong_type(const struct request *req)
@@ -84,7 +89,7 @@ static bool has_wrong_type(const struct request *req)
 }
 
 /* The arguments are there and are of their types; else says what is wrong. */
-static bool arguments_fit(struct request *req, const enum arg *needed, size_t count)
+static inline bool arguments_fit(struct request *req, const enum arg *needed, size_t count)
 {
 	if (lacks_argument(req, needed, count))
 		return false;
