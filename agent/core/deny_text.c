@@ -14,6 +14,16 @@ static struct slice without_zeros(struct slice octets)
 	return octets;
 }
 
+/* Colons stand between octets: "93:6E:C" may mean 0936EC or 936E0C. */
+static bool splits_an_octet(struct slice text)
+{
+	slice_cut(&text, ':');
+	while (text.len)
+		if (slice_cut(&text, ':').len % 2)
+			return true;
+	return false;
+}
+
 /* Hex with or without colons, an odd digit first or not, into room bytes. */
 static bool read_hex(struct slice text, uint8_t *out, size_t room, size_t *len)
 {
@@ -28,7 +38,7 @@ static bool read_hex(struct slice text, uint8_t *out, size_t room, size_t *len)
 	for (size_t i = 0; i < text.len; i++)
 		if (text.ptr[i] != ':')
 			buf_u8(&digits, text.ptr[i]);
-	good = text.len > colons && !buf_err(&digits) &&
+	good = text.len > colons && !splits_an_octet(text) && !buf_err(&digits) &&
 	       text_unhex(&octets, buf_slice(&digits)) == ERR_OK;
 	*len = octets.len;
 	buf_fini(&digits);
@@ -131,6 +141,15 @@ static enum deny_fault read_hash(struct slice text, enum deny_kind kind, struct 
 	return DENY_FINE;
 }
 
+/* In any case: "DEC:17" would be hex else. */
+static bool take_front(struct slice *text, struct slice front)
+{
+	if (!slice_eq_nocase(slice_sub(*text, 0, front.len), front))
+		return false;
+	*text = slice_sub(*text, front.len, text->len);
+	return true;
+}
+
 enum deny_fault deny_text_read(struct slice text, struct deny_text *out, size_t *count)
 {
 	static const struct { struct slice front; enum deny_kind kind; } hashes[] = {
@@ -141,11 +160,10 @@ enum deny_fault deny_text_read(struct slice text, struct deny_text *out, size_t 
 
 	*count = 0;
 	for (size_t i = 0; i < sizeof(hashes) / sizeof(hashes[0]); i++)
-		if (slice_starts(text, hashes[i].front))
-			return read_hash(slice_sub(text, hashes[i].front.len, text.len),
-					 hashes[i].kind, out, count);
-	if (slice_starts(text, SLICE_LIT("dec:")))
-		return read_decimal_entry(slice_sub(text, 4, text.len), out, count);
+		if (take_front(&text, hashes[i].front))
+			return read_hash(text, hashes[i].kind, out, count);
+	if (take_front(&text, SLICE_LIT("dec:")))
+		return read_decimal_entry(text, out, count);
 	return read_serial(text, out, count);
 }
 

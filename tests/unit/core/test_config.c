@@ -125,7 +125,8 @@ static void deny_faults(void **state)
 		{ "0102030405060708090a0b0c0d0e0f101112131415", "is no serial" },
 		{ "sha256:", "is no SHA-256" }, { "sha256:00", "is no SHA-256" }, { "spki:0g", "is no SHA-256" },
 		{ "ski:", "is no key id" }, { "ski:123", "is no key id" }, { "ski:zz", "is no key id" },
-		{ "sha1:00", "is no serial" }, { "SHA256:00", "is no serial" },
+		{ "sha1:00", "is no serial" }, { "SHA256:00", "is no SHA-256" }, { "DEC:1a", "is no decimal serial" },
+		{ "93:6E:C", "is no serial" }, { "93:6:EC", "is no serial" }, { "sha256:0:0", "is no SHA-256" },
 	};
 	char source[512];
 
@@ -156,14 +157,14 @@ static void deny_entries(void **state)
 		"authorities = { ca = { certificates = 'ca.pem', revocation = { deny = {\n"
 		"'00:93:6e:AC', '123',\n 'dec:10629346', 'ski:01:02', '9', 'f', '12:34',\n"
 		"'sha256:000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F',\n"
-		"'1461501637330902918203684832716283019655932542975' } } } } }");
+		"'1461501637330902918203684832716283019655932542975', 'DEC:17', '9:36E0' } } } } }");
 	const struct deny_entry *deny = config->authorities[0].revocation.deny;
 
 	(void)state;
 	assert_string_equal(config_dir_faults(dir),
 		"main.lua:2: lint: authorities.ca.revocation.deny[2]: \"123\" has only digits: it is read as a "
 		"hex serial and as a decimal one (write \"dec:\" in front, or the hex form with colons)\n");
-	assert_int_equal(config->authorities[0].revocation.deny_count, 10);
+	assert_int_equal(config->authorities[0].revocation.deny_count, 12);
 	assert_entry(&deny[0], DENY_SERIAL, "\x93\x6e\xac", 3);
 	assert_entry(&deny[1], DENY_SERIAL, "\x01\x23", 2);
 	assert_entry(&deny[2], DENY_SERIAL, "\x7b", 1);
@@ -175,6 +176,8 @@ static void deny_entries(void **state)
 	assert_int_equal(deny[8].kind, DENY_SHA256);
 	/* Too long for a serial in hex, just right for a decimal one: 2^160 - 1. */
 	assert_entry(&deny[9], DENY_SERIAL, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 20);
+	assert_entry(&deny[10], DENY_SERIAL, "\x11", 1);
+	assert_entry(&deny[11], DENY_SERIAL, "\x09\x36\xe0", 3);
 	config_free(config);
 }
 
