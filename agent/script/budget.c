@@ -55,7 +55,7 @@ static void on_count(lua_State *L, lua_Debug *ar)
 	}
 }
 
-static void begin(struct state *state, lua_State *L)
+void budget_start(struct state *state, lua_State *L)
 {
 	state->budget.credit = BUDGET_STEPS;
 	state->budget.bytes = BUDGET_BYTES;
@@ -68,18 +68,6 @@ static void begin(struct state *state, lua_State *L)
 		lua_sethook(L, on_count, LUA_MASKCOUNT, BUDGET_INSTRUCTIONS);
 	else if (lua_gethookmask(L))
 		lua_sethook(L, NULL, 0, 0);
-}
-
-void budget_start(struct state *state, lua_State *L, const struct budget *limits)
-{
-	state->budget = *limits;
-	begin(state, L);
-}
-
-void budget_resume(struct state *state, lua_State *L, const struct budget *saved)
-{
-	state->budget = *saved;
-	begin(state, L);
 }
 
 void budget_switch(struct state *state, lua_State *L)

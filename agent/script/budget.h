@@ -39,11 +39,8 @@ struct budget {
 /* Bytes asked of the allocator between two looks. */
 #define BUDGET_BYTES (1024 * 1024)
 
-/* Starts a call's budget on thread L. */
-void budget_start(struct state *state, lua_State *L, const struct budget *limits);
-
-/* Goes on after a slice, on thread L. */
-void budget_resume(struct state *state, lua_State *L, const struct budget *saved);
+/* A slice begins on thread L. state->budget holds the call's limits and what earlier slices used. */
+void budget_start(struct state *state, lua_State *L);
 
 /* Raises policy_timeout when time is over, or the fault that there is already. */
 void budget_look(lua_State *L);

@@ -154,13 +154,13 @@ static void report(const struct state *state, struct diag_list *diag)
 
 static bool load(struct state *state, int64_t load_ns)
 {
-	struct budget limits = { .cpu_limit_ns = load_ns };
 	int status;
 
 	if (state_enter(state, open_sandbox, NULL))
 		return false;
 	state->loading = true;
-	budget_start(state, state->L, &limits);
+	state->budget = (struct budget){ .cpu_limit_ns = load_ns };
+	budget_start(state, state->L);
 	status = state_enter(state, load_worker, NULL);
 	lua_sethook(state->L, NULL, 0, 0);
 	state->running = NULL;

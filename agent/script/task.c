@@ -162,9 +162,6 @@ static enum policy_state run(struct task *task, int argc)
 enum policy_state task_start(struct state *state, struct policy_call *call)
 {
 	struct task *task = take_task(state, call);
-	struct budget limits = { .cpu_limit_ns = state->config->limits.worker_cpu_ns,
-				 .deadline_ns = call->req->deadline_ns,
-				 .slice_ns = call->slice_ns };
 
 	if (!task)
 		return POLICY_DONE;
@@ -177,7 +174,10 @@ enum policy_state task_start(struct state *state, struct policy_call *call)
 	handle_push(task->co, task, HANDLE_REQUEST, 0);
 	lua_pushvalue(task->co, BOTTOM_ENV);
 	handle_push(task->co, task, HANDLE_CTX, 0);
-	budget_start(state, task->co, &limits);
+	state->budget = (struct budget){ .cpu_limit_ns = state->config->limits.worker_cpu_ns,
+					 .deadline_ns = call->req->deadline_ns,
+					 .slice_ns = call->slice_ns };
+	budget_start(state, task->co);
 	return run(task, 3);
 }
 
@@ -201,7 +201,8 @@ bool task_run_ready(struct state *state)
 		return false;
 	task = take_ready(state);
 	call = task->call;
-	budget_resume(state, task->co, &task->saved);
+	state->budget = task->saved;
+	budget_start(state, task->co);
 	if (run(task, 0) == POLICY_DONE)
 		call->on_done(call);
 	return true;
