@@ -80,14 +80,25 @@ static enum err owned_names_sent(const struct request *req, struct slice *out)
 	return buf_err(&b);
 }
 
+/* A lower-case name; '_' counts as '-', as it does where origins read it. */
+static bool begins(struct slice name, struct slice prefix)
+{
+	if (name.len < prefix.len)
+		return false;
+	for (size_t i = 0; i < prefix.len; i++)
+		if (name.ptr[i] != prefix.ptr[i] && !(name.ptr[i] == '_' && prefix.ptr[i] == '-'))
+			return false;
+	return true;
+}
+
 static bool is_set_by_us(const struct headers_conf *conf, struct slice name)
 {
 	/* They all begin with a "c"; few of a worker's do. */
 	if (name.len == 0 || name.ptr[0] != 'c')
 		return false;
-	return (conf->managed_transform && slice_starts(name, SLICE_LIT("cf-cert-"))) ||
-	       (conf->client_cert && slice_starts(name, SLICE_LIT("client-cert"))) ||
-	       (conf->forward_certificate && slice_starts(name, SLICE_LIT("cf-client-cert-")));
+	return (conf->managed_transform && begins(name, SLICE_LIT("cf-cert-"))) ||
+	       (conf->client_cert && begins(name, SLICE_LIT("client-cert"))) ||
+	       (conf->forward_certificate && begins(name, SLICE_LIT("cf-client-cert-")));
 }
 
 /* What the worker set, without the names that the headers stage sets itself: those are not a worker's to forge. */

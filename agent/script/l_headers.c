@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/request_headers.h"
+#include "core/snapshot.h"
 #include "script/sandbox.h"
 
 /* Headers of a request, of a response, and free ones. */
@@ -208,6 +209,12 @@ static void add_value(luaL_Buffer *b, bool *any, struct slice value)
 	*any = true;
 }
 
+/* A client's copy of an owned header goes nowhere: where no front deleted it first, a worker sees none either. */
+static bool is_owned(const struct request *req, struct slice name)
+{
+	return snapshot_owns(req->snapshot, name);
+}
+
 /* What the proxy sent under name, joined as Fetch does. */
 static void add_sent(lua_State *L, luaL_Buffer *b, const struct request *req, struct slice name,
 		     bool *any)
@@ -215,6 +222,8 @@ static void add_sent(lua_State *L, luaL_Buffer *b, const struct request *req, st
 	struct slice found, value;
 	size_t at = 0;
 
+	if (is_owned(req, name))
+		return;
 	if (!request_sent(req, ARG_HEADERS)) {
 		switch (request_header(req, name, &value)) {
 		case HEADER_NOT_SENT:
@@ -317,7 +326,8 @@ int headers_pairs(lua_State *L, struct task *task, unsigned number)
 	lua_newtable(L);
 	list = lua_gettop(L) - 1;
 	while (shows_request(object) && request_header_next(req, &at, &name, &value))
-		add_name(L, task, object, list, name);
+		if (!is_owned(req, name))
+			add_name(L, task, object, list, name);
 	for (const struct edit *edit = object->edits; edit; edit = edit->next)
 		add_name(L, task, object, list, edit->name);
 	lua_settop(L, list);

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "core/snapshot.h"
 #include "script/module_files.h"
 #include "script/policy_lua.h"
 #include "script/worker_set.h"
@@ -27,6 +28,9 @@ struct worker_run *worker_run_with(const char *source, void (*change)(struct wor
 	run->worker.source = mem_dup(slice_str(source));
 	run->worker.source_len = strlen(source);
 	arena_init(&run->arena, ARENA_MAX);
+	/* Owned names are all that a worker asks of it: the built-in ones. */
+	if (snapshot_build(mem_new(sizeof(struct config)), NULL, &run->diag, &run->snapshot))
+		abort();
 	if (change)
 		change(run);
 	module_files_read(&run->config);
@@ -45,6 +49,7 @@ void worker_run_free(struct worker_run *run)
 	policy_lua_ops.close(run->set);
 	diag_fini(&run->diag);
 	arena_fini(&run->arena);
+	snapshot_unref(run->snapshot);
 	free(run->config.file);
 	free(run->worker.name);
 	free(run->worker.script);
@@ -81,7 +86,8 @@ static void send_text(struct worker_run *run, const char *name, const char *text
 static void send_headers(struct worker_run *run)
 {
 	static const char *const pairs[] = { "Host", "api.example.com", "User-Agent", "curl/8",
-					     "Accept", "text/html", "accept", "*/*", "", "" };
+					     "Accept", "text/html", "accept", "*/*",
+					     "CF_Cert-Verified", "true", "", "" };
 	struct buf b = buf_capped(0);
 
 	if (run->without_headers)
@@ -110,6 +116,7 @@ static void fill_request(struct worker_run *run)
 		if (run->args[i].value)
 			put(run, run->args[i].name, (struct value){
 				.kind = VALUE_TEXT, .bytes = slice_str(run->args[i].value) });
+	run->req.snapshot = run->snapshot;
 	run->req.host = SLICE_LIT("api.example.com");
 	run->req.path = SLICE_LIT("/a/b");
 	run->req.deadline_ns = clock_mono_ns() + 5000000000;

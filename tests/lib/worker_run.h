@@ -19,7 +19,8 @@
  *	worker_run_free(run);
  *
  * Every call is a request of its own: GET https://api.example.com/a/b?x=1,
- * TLSv1.3, HTTP/1.1, headers user-agent and two accept, no certificate.
+ * TLSv1.3, HTTP/1.1, headers user-agent, two accept and a forged
+ * cf-cert-verified, no certificate.
  */
 struct worker_run {
 	struct config config;
@@ -27,6 +28,7 @@ struct worker_run {
 	struct policy_set *set;
 	struct diag_list diag; /* of opening; set is NULL when there are errors */
 	struct arena arena;
+	struct snapshot *snapshot; /* of an empty configuration */
 	struct request req;
 	struct policy_call call;
 	struct cert_entry *cert; /* of the following calls; the caller's */

@@ -223,6 +223,7 @@ static void a_worker_edits_what_is_not_ours(void **state)
 		.outcome = POLICY_PASSED,
 		.req_del = SLICE_LIT("\x06" "cookie"),
 		.req_set = SLICE_LIT("\x06" "x-name" "\x05" "alice" "\x10" "cf-cert-verified" "\x05" "false"
+				     "\x10" "cf_cert_verified" "\x05" "false"
 				     "\x0b" "client-cert" "\x04" ":AA:" "\x15" "cf-client-cert-sha256" "\x01" "x"
 				     "\x03" "x-b" "\x01" "c"),
 		.res_del = SLICE_LIT("\x06" "server"),
@@ -235,6 +236,7 @@ static void a_worker_edits_what_is_not_ours(void **state)
 	/* The headers stage has the word about its own names. */
 	edits = rig_headers(NULL, &request->req.verdict.req_set);
 	assert_null(strstr(edits, "cf-cert-verified: false"));
+	assert_null(strstr(edits, "cf_cert_verified"));
 	assert_null(strstr(edits, "client-cert: :AA:"));
 	assert_null(strstr(edits, "cf-client-cert-sha256: x\n"));
 	free(edits);

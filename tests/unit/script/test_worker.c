@@ -250,6 +250,9 @@ static void request_is_read(void **state)
 	answers("request.headers:get('USER-agent')", "curl/8");
 	answers("request.headers:get('x-none')", "nil");
 	answers("request.headers:has('accept')", "true");
+	/* What a client sent under an owned name is not there, in whatever spelling. */
+	answers("request.headers:get('cf_cert-verified')", "nil");
+	answers("request.headers:has('CF_Cert-Verified')", "false");
 	answers("request.cf.tlsVersion .. ' ' .. request.cf.tlsCipher .. ' ' .. request.cf.httpProtocol",
 		"TLSv1.3 TLS_AES_128_GCM_SHA256 HTTP/1.1");
 	answers("request.cf.country", "nil");
