@@ -4,7 +4,7 @@
 BUILD     ?= build
 PREFIX    ?= /usr/local
 SANITIZER ?=
-OPT       ?= -O2
+OPT       ?= -O3
 CC        ?= gcc
 PYTHON    ?= python3
 
