@@ -35,15 +35,23 @@ static inline void handle_push(lua_State *L, const struct task *task, enum handl
 	lua_pushlightuserdata(L, (void *)(uintptr_t)bits);
 }
 
-/* The object of the value at index when that is a handle of that kind and of the running call, else NULL. */
-static inline struct object *handle_object(lua_State *L, int index, enum handle_kind kind)
+/* The object of the value at index when that is a handle of that kind and of that call, else NULL. */
+static inline struct object *handle_of(lua_State *L, int index, const struct task *task,
+				       enum handle_kind kind)
 {
-	const struct state *state = state_of(L);
 	uint64_t bits = (uintptr_t)lua_touserdata(L, index);
 
-	if ((bits & ~HANDLE_OBJECT_BITS) != (state->tag | kind))
+	if ((bits & ~HANDLE_OBJECT_BITS) != (task->tag | kind))
 		return NULL;
-	return state->current->objects[(bits & HANDLE_OBJECT_BITS) >> 4];
+	return task->objects[(bits & HANDLE_OBJECT_BITS) >> 4];
+}
+
+/* The same of the running call. */
+static inline struct object *handle_object(lua_State *L, int index, enum handle_kind kind)
+{
+	const struct task *task = state_of(L)->current;
+
+	return task ? handle_of(L, index, task, kind) : NULL;
 }
 
 /* The metatable of all handles; may raise. */

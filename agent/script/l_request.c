@@ -172,7 +172,7 @@ static void push_new_fact(lua_State *L, const struct task *task, enum fact fact)
 }
 
 /* The first read of a fact in a call, or of one certificate. */
-static int keep_fact(lua_State *L, struct task *task, enum fact fact)
+static NOINLINE int keep_fact(lua_State *L, struct task *task, enum fact fact)
 {
 	struct state *state = task->state;
 
@@ -201,7 +201,7 @@ static int push_fact(lua_State *L, struct task *task, enum fact fact)
 	return keep_fact(L, task, fact);
 }
 
-static int unknown_property(lua_State *L)
+static NOINLINE int unknown_property(lua_State *L)
 {
 	const char *names[FACT_COUNT + 1] = { NULL };
 	const char *word, *nearest;

@@ -110,7 +110,7 @@ void result_failed(struct task *task, int status)
 	fault_at(task->call, reason, state->fault_place, state->fault_text);
 }
 
-static void wrong_return(struct task *task, const char *what)
+static NOINLINE void wrong_return(struct task *task, const char *what)
 {
 	char text[FAULT_MAX];
 
@@ -156,28 +156,31 @@ static void responded(struct task *task, const struct object *response)
 	result->location = object_value(response, SLICE_LIT("location"));
 }
 
-void result_returned(struct task *task, int index)
+/* Says why what fetch returned is no Response of this call. */
+static NOINLINE void refuse_returned(struct task *task, int index)
 {
-	uint64_t bits = (uintptr_t)lua_touserdata(task->co, index);
 	enum handle_kind kind = handle_kind(task->co, index);
-	const struct object *object;
 
-	if (kind == HANDLE_NULL) {
+	if (kind == HANDLE_RESPONSE)
+		wrong_return(task, "a Response of another request");
+	else if (kind != HANDLE_NULL)
+		wrong_return(task, handle_name(kind));
+	else
 		wrong_return(task, lua_isnoneornil(task->co, index) ? "nothing" :
 				   lua_islightuserdata(task->co, index) ? "json.null" :
 				   luaL_typename(task->co, index));
-	} else if (kind != HANDLE_RESPONSE) {
-		wrong_return(task, handle_name(kind));
-	} else if (bits >> 10 != (task->generation << 12 | task->slot)) {
-		wrong_return(task, "a Response of another request");
-	} else {
-		object = task->objects[bits >> 4 & (TASK_OBJECTS - 1)];
-		if (object->type == OBJECT_ORIGIN)
-			passed(task, object);
-		else if (task->asked_origin)
-			wrong_return(task, "a Response of its own after fetch(request), whose answer "
-					   "is not known yet");
-		else
-			responded(task, object);
-	}
+}
+
+void result_returned(struct task *task, int index)
+{
+	const struct object *object = handle_of(task->co, index, task, HANDLE_RESPONSE);
+
+	if (!object)
+		refuse_returned(task, index);
+	else if (object->type == OBJECT_ORIGIN)
+		passed(task, object);
+	else if (task->asked_origin)
+		wrong_return(task, "a Response of its own after fetch(request), whose answer is not known yet");
+	else
+		responded(task, object);
 }
