@@ -4,7 +4,8 @@
 BUILD     ?= build
 PREFIX    ?= /usr/local
 SANITIZER ?=
-OPT       ?= -O3
+# SLP makes wide loads of what was stored in pieces a moment before, which waits for the stores.
+OPT       ?= -O3 -fno-tree-slp-vectorize
 CC        ?= gcc
 PYTHON    ?= python3
 
