@@ -234,7 +234,7 @@ static void announce(const struct options *o, const struct config *config, const
 {
 	*bundle = host->authority_count > 1;
 	if (*bundle)
-		buf_printf(file, "%s/set-%zu.pem", o->bundles, host->set);
+		buf_printf(file, "%s/set-%u.pem", o->bundles, host->rule.set);
 	else
 		buf_str(file, config->authorities[host->authorities[0]].certificates);
 	buf_u8(file, '\0');

@@ -47,6 +47,13 @@ static enum reason real_reason(const struct request *req)
 	return req->observed ? req->observed : req->verdict.reason;
 }
 
+static json_t *named_host(const struct request *req)
+{
+	const struct host_conf *host = snapshot_host_conf(req->snapshot, req->rule);
+
+	return named("host", host->pattern, host->line);
+}
+
 json_t *eval_decided_by(const struct request *req)
 {
 	const struct worker_conf *worker = worker_of(req);
@@ -58,10 +65,10 @@ json_t *eval_decided_by(const struct request *req)
 	if ((reason == REASON_CERTIFICATE_REVOKED || reason == REASON_REVOCATION_UNKNOWN ||
 	     reason == REASON_REVOCATION_STALE) && authority)
 		return named("authority", authority->name, authority->line);
-	if (!req->host_conf || reason == REASON_BAD_REQUEST || reason == REASON_EARLY_DATA ||
+	if (!req->rule || reason == REASON_BAD_REQUEST || reason == REASON_EARLY_DATA ||
 	    reason == REASON_OVERLOADED)
 		return json_null();
-	return named("host", req->host_conf->pattern, req->host_conf->line);
+	return named_host(req);
 }
 
 static json_t *step(json_t *steps, const char *stage, const char *result)
@@ -92,15 +99,14 @@ static void trace_admit(json_t *steps, const struct request *req)
 		json_object_set_new(object, "host", cli_json_text(req->host));
 	if (req->path.len)
 		json_object_set_new(object, "path", cli_json_text(req->path));
-	if (req->host_conf)
-		json_object_set_new(object, "matched",
-				    named("host", req->host_conf->pattern, req->host_conf->line));
+	if (req->rule)
+		json_object_set_new(object, "matched", named_host(req));
 }
 
 static void trace_certificate(json_t *steps, const struct request *req)
 {
 	json_t *object = step(steps, "certificate", result_of(req, "certificate"));
-	const struct host_conf *host = req->host_conf;
+	const struct host_conf *host = snapshot_host_conf(req->snapshot, req->rule);
 	json_t *authorities = json_array();
 
 	json_object_set_new(object, "verified", cli_json_text(fact_text(req, FACT_VERIFIED)));
@@ -134,8 +140,8 @@ static void trace_requirement(json_t *steps, const struct request *req)
 	json_t *object = step(steps, "requirement", result_of(req, "requirement"));
 
 	json_object_set_new(object, "require", json_string(
-		req->host_conf->require == REQUIRE_VERIFIED ? "verified" : "none"));
-	if (req->host_conf->observe)
+		req->rule->require == REQUIRE_VERIFIED ? "verified" : "none"));
+	if (req->rule->observe)
 		json_object_set_new(object, "enforce", json_string("observe"));
 }
 
@@ -149,7 +155,7 @@ static void trace_connection(json_t *steps, const struct request *req)
 		return;
 	}
 	object = step(steps, "worker", result_of(req, "worker"));
-	json_object_set_new(object, "l4", json_boolean(req->host_conf->l4));
+	json_object_set_new(object, "l4", json_boolean(req->rule->l4));
 }
 
 static void trace_worker(json_t *steps, const struct request *req)

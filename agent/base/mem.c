@@ -7,6 +7,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* Of x86 and most others. */
+#define CACHE_LINE ((size_t)64)
+#define HUGE_PAGE ((size_t)2 << 20)
+
 static void *must(void *ptr)
 {
 	if (!ptr) {
@@ -24,6 +28,23 @@ void *mem_new(size_t n)
 void *mem_array(size_t count, size_t size)
 {
 	return must(calloc(count ? count : 1, size ? size : 1));
+}
+
+void *mem_scattered(size_t count, size_t size)
+{
+	size_t n, whole, align;
+	void *items;
+
+	if (__builtin_mul_overflow(count, size, &n) || __builtin_add_overflow(n, HUGE_PAGE, &whole))
+		must(NULL);
+	align = n >= HUGE_PAGE ? HUGE_PAGE : CACHE_LINE;
+	whole = n / align * align + align;
+	items = must(aligned_alloc(align, whole));
+	/* Where that is not to be had, small ones do. */
+	if (n >= HUGE_PAGE)
+		madvise(items, n, MADV_HUGEPAGE);
+	memset(items, 0, n);
+	return items;
 }
 
 void *mem_grow(void *ptr, size_t n)

@@ -16,6 +16,13 @@ void *mem_new(size_t n);
 /* An array of count zeroed items of `size` bytes; aborts when the product overflows. */
 void *mem_array(size_t count, size_t size);
 
+/*
+ * An array as of mem_array() whose items are read one here, one there: none begins in the middle of a cache line
+ * that it could have for itself, and a large array stands on huge pages where the system has some, since a
+ * processor remembers few places of small ones. free() it.
+ */
+void *mem_scattered(size_t count, size_t size);
+
 /* realloc; the new part is not zeroed. */
 void *mem_grow(void *ptr, size_t n);
 

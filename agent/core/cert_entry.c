@@ -154,12 +154,18 @@ static void fill_facts(struct cert_entry *entry, const struct issuer *issuer)
 	};
 }
 
+static const struct host_conf *host_of(const struct certcache_query *query)
+{
+	return snapshot_host_conf(query->snapshot, query->rule);
+}
+
 static bool needs_path(const struct certcache_query *query)
 {
 	const struct config *config = snapshot_config(query->snapshot);
+	const struct host_conf *host = host_of(query);
 
-	for (size_t i = 0; i < query->host->authority_count; i++)
-		if (revocation_needs_path(&config->authorities[query->host->authorities[i]]))
+	for (size_t i = 0; i < host->authority_count; i++)
+		if (revocation_needs_path(&config->authorities[host->authorities[i]]))
 			return true;
 	return false;
 }
@@ -178,12 +184,15 @@ static void keep_path(struct cert_entry *entry, struct ders *ders, struct verify
 	verify_path_fini(path);
 }
 
+static size_t authority_number(const struct cert_entry *entry, const struct certcache_query *query)
+{
+	return host_of(query)->authorities[entry->result.authority];
+}
+
 static const struct authority_conf *authority_of(const struct cert_entry *entry,
 						 const struct certcache_query *query)
 {
-	size_t authority = query->host->authorities[entry->result.authority];
-
-	return &snapshot_config(query->snapshot)->authorities[authority];
+	return &snapshot_config(query->snapshot)->authorities[authority_number(entry, query)];
 }
 
 static void keep_nodes(struct cert_result *result, const struct verify_node *path)
@@ -206,7 +215,7 @@ static void keep_result(struct cert_entry *entry, const struct certcache_query *
 static void verify(struct cert_entry *entry, const struct slice *ders, size_t count,
 		   const struct certcache_query *query, struct verify_result *result)
 {
-	const struct host_conf *host = query->host;
+	const struct host_conf *host = host_of(query);
 	struct trust **trusts = mem_array(host->authority_count, sizeof(*trusts));
 	struct verify_path path = { .count = 0 };
 	struct verify_input input = {
@@ -243,7 +252,7 @@ static size_t subjects_of(const struct cert_entry *entry, struct revocation_subj
 static struct revocation_view view_of(const struct cert_entry_env *env, const struct cert_entry *entry,
 				      const struct certcache_query *query)
 {
-	size_t authority = query->host->authorities[entry->result.authority];
+	size_t authority = authority_number(entry, query);
 
 	return (struct revocation_view){
 		.state = env->state, .ops = env->ops, .ops_arg = env->ops_arg,
@@ -314,8 +323,7 @@ static void lay_out(struct cert_entry *entry, struct slice chain, const struct s
 	if (!lay_chain_text(&layout, ders, count))
 		entry->facts[FACT_CHAIN_RFC9440_TOO_LARGE] = word(true);
 	if (!entry->result.error)
-		lay_bytes(&layout, &layout.authority, slice_str(
-			config->authorities[query->host->authorities[entry->result.authority]].name));
+		lay_bytes(&layout, &layout.authority, slice_str(authority_of(entry, query)->name));
 	if (config->headers.managed_transform) {
 		layout.headers = open_span(&layout);
 		put_cert_headers(&layout.bytes, entry->facts);

@@ -24,6 +24,7 @@
 /* So many places for each certificate that few push each other out. */
 #define PLACES_EACH 4
 #define FIRST_PLACES 64
+#define PLACES_A_LINE 4 /* of 64 bytes */
 
 struct key {
 	struct slice leaf, chain;
@@ -81,6 +82,11 @@ static int key_differs(const void *a, const void *b)
 	       !slice_eq(x->chain, y->chain);
 }
 
+static uint64_t mixed(uint64_t x)
+{
+	return x * UINT64_C(0x9e3779b97f4a7c15);
+}
+
 static uint64_t hash_bytes(const struct certcache *cache, struct slice s)
 {
 	return XXH3_64bits_withSecret(s.ptr, s.len, cache->secret, sizeof(cache->secret));
@@ -91,25 +97,33 @@ static unsigned hash_key(const struct certcache *cache, const struct key *key)
 	uint64_t hash = hash_bytes(cache, key->leaf) + key->set;
 
 	if (key->chain.len)
-		hash = (hash ^ hash_bytes(cache, key->chain)) * UINT64_C(0x9e3779b97f4a7c15);
+		hash = mixed(hash ^ hash_bytes(cache, key->chain));
 	return (unsigned)(hash ^ hash >> 32);
+}
+
+/* Where a leaf stands, if it is asked with nothing else; whatever it is asked with, it is in this line. */
+static uint64_t first_place(const struct recent *recent, struct slice leaf)
+{
+	uint64_t end = 0;
+
+	if (leaf.len >= sizeof(end))
+		memcpy(&end, leaf.ptr + leaf.len - sizeof(end), sizeof(end));
+	return mixed(end) >> 32 & (recent->count - 1);
 }
 
 static struct place *place_of(const struct recent *recent, const struct key *key)
 {
-	uint64_t end = 0;
+	uint64_t first = first_place(recent, key->leaf);
+	uint64_t rest = mixed(key->set + 2 * key->chain.len + key->resumed) >> 32;
 
-	if (key->leaf.len >= sizeof(end))
-		memcpy(&end, key->leaf.ptr + key->leaf.len - sizeof(end), sizeof(end));
-	end = (end + key->set + 2 * key->chain.len + key->resumed) * UINT64_C(0x9e3779b97f4a7c15);
-	return &recent->places[end >> 32 & (recent->count - 1)];
+	return &recent->places[first ^ (rest & (PLACES_A_LINE - 1))];
 }
 
 /* Whoever stood in a smaller one comes back when it is found by its hash. */
 static void make_places(struct recent *recent, size_t count)
 {
 	free(recent->places);
-	recent->places = mem_array(count, sizeof(*recent->places));
+	recent->places = mem_scattered(count, sizeof(*recent->places));
 	recent->count = count;
 }
 
@@ -187,10 +201,10 @@ void certcache_ops(struct certcache *cache, const struct revocation_ops *ops, vo
 }
 
 size_t certcache_questions(const struct certcache *cache, const struct cert_entry *entry,
-			   struct snapshot *snapshot, const struct host_conf *host, int64_t now,
+			   struct snapshot *snapshot, const struct host_rule *rule, int64_t now,
 			   struct revocation_question *out)
 {
-	const struct certcache_query query = { .snapshot = snapshot, .host = host, .now = now };
+	const struct certcache_query query = { .snapshot = snapshot, .rule = rule, .now = now };
 
 	return cert_entry_questions(&cache->env, entry, &query, out);
 }
@@ -269,10 +283,11 @@ static bool chain_came(const struct certcache *cache, struct cert_entry *entry)
 
 static uint64_t memories(const struct certcache_query *query)
 {
+	const struct host_conf *host = snapshot_host_conf(query->snapshot, query->rule);
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < query->host->authority_count; i++)
-		sum += trust_memory(snapshot_trust(query->snapshot, query->host->authorities[i]));
+	for (size_t i = 0; i < host->authority_count; i++)
+		sum += trust_memory(snapshot_trust(query->snapshot, host->authorities[i]));
 	return sum;
 }
 
@@ -386,12 +401,17 @@ static void look(struct certcache *cache, struct slot *slot, const struct key *k
 	add_slot(cache, *out, key, hash);
 }
 
+void certcache_expect(const struct certcache *cache, struct slice leaf)
+{
+	__builtin_prefetch(&cache->recent.places[first_place(&cache->recent, leaf)]);
+}
+
 enum err certcache_get(struct certcache *cache, const struct certcache_query *query,
 		       struct cert_entry **out)
 {
 	/* Field by field, as the query was filled just now: a copy of its slices would wait for that. */
 	struct key key = { slice_of(query->leaf.ptr, query->leaf.len),
-			   slice_of(query->chain.ptr, query->chain.len), query->host->set,
+			   slice_of(query->chain.ptr, query->chain.len), query->rule->set,
 			   query->resumed && query->chain.len == 0 };
 	unsigned hash = 0;
 	struct slot *slot = find(cache, &key, &hash);

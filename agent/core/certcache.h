@@ -79,16 +79,19 @@ void certcache_ops(struct certcache *cache, const struct revocation_ops *ops, vo
 
 /* What may be asked for so that the entry's answer gets better; at most REVOCATION_ASK_MAX. */
 size_t certcache_questions(const struct certcache *cache, const struct cert_entry *entry,
-			   struct snapshot *snapshot, const struct host_conf *host, int64_t now,
+			   struct snapshot *snapshot, const struct host_rule *rule, int64_t now,
 			   struct revocation_question *out);
 
 struct certcache_query {
 	struct snapshot *snapshot;
-	const struct host_conf *host;
+	const struct host_rule *rule; /* of the host, in that snapshot */
 	struct slice leaf, chain; /* DER; chain empty: none sent */
 	bool resumed;		  /* the session was resumed: a chain may be remembered */
 	int64_t now;		  /* epoch seconds */
 };
+
+/* A leaf that will be asked for: what finds it is fetched into the processor's caches meanwhile. */
+void certcache_expect(const struct certcache *cache, struct slice leaf);
 
 /*
  * The entry of a presented certificate, counted for the caller. ERR_FORMAT when

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 #include "core/dialect.h"
+#include "core/hosts.h"
 
 /*
  * What the configuration says, as plain structs, checked and with every
@@ -98,17 +99,11 @@ struct authority_conf {
 	size_t certificates_len, intermediates_len;
 };
 
-enum require_kind { REQUIRE_VERIFIED, REQUIRE_NONE };
-
 struct host_conf {
+	struct host_rule rule; /* its number is its place in config.hosts */
 	char *pattern; /* lower case: "api.example.com", "*.iot.example.com" or "*" */
 	size_t *authorities; /* indices into config.authorities, in the order written */
 	size_t authority_count;
-	enum require_kind require;
-	bool observe;
-	bool raw_paths;
-	bool l4; /* connections without requests pass, though policies could not be asked */
-	size_t set; /* hosts with the same authorities in the same order have the same number */
 	unsigned line;
 	const char *file;
 };
@@ -176,7 +171,7 @@ struct config {
 	size_t authority_count;
 	struct host_conf *hosts;
 	size_t host_count;
-	size_t set_count; /* how many different authority sets the hosts have */
+	uint32_t set_count; /* how many different authority sets the hosts have */
 	struct worker_conf *workers;
 	size_t worker_count;
 	struct headers_conf headers;

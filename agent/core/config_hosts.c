@@ -19,7 +19,7 @@ struct set_key {
 /* One list of authorities that hosts share. */
 struct set {
 	struct set_key key; /* the first such host's own */
-	size_t number;
+	uint32_t number;
 	UT_hash_handle hh;
 };
 
@@ -109,7 +109,7 @@ static void read_host(struct config_build *build, const struct config_at *at,
 	if (host_pattern_read(slice_str(at->key), false, &host->pattern, &why))
 		config_fault(build, at, NULL, "%s", why);
 	config_read_section(build, at, "hosts[]", host);
-	if (!host->authority_count && host->require == REQUIRE_VERIFIED && errors == build->diag->errors)
+	if (!host->authority_count && host->rule.require == REQUIRE_VERIFIED && errors == build->diag->errors)
 		config_note(build, at, DIAG_LINT, "add authorities = { … }, or require = \"none\"",
 			    "a host without authorities denies every request");
 }
@@ -119,12 +119,12 @@ static void check_twice(struct config_build *build, const struct config_at *at,
 			size_t number)
 {
 	const struct config *config = build->config;
-	size_t there = number;
+	struct host_rule rule = { .number = (uint32_t)number };
 
 	if (config->hosts[number].pattern &&
-	    host_index_put(build->hosts, slice_str(config->hosts[number].pattern), &there))
+	    host_index_put(build->hosts, slice_str(config->hosts[number].pattern), &rule))
 		config_fault(build, at, NULL, "this host is given twice, first in %s:%u",
-			     config->hosts[there].file, config->hosts[there].line);
+			     config->hosts[rule.number].file, config->hosts[rule.number].line);
 }
 
 static void number_sets(struct config *config)
@@ -144,7 +144,8 @@ static void number_sets(struct config *config)
 			set->number = config->set_count++;
 			HASH_ADD_BYHASHVALUE(hh, sets, key, sizeof(set->key), hash, set);
 		}
-		host->set = set->number;
+		host->rule.number = (uint32_t)i;
+		host->rule.set = set->number;
 	}
 	HASH_ITER(hh, sets, set, next) {
 		HASH_DEL(sets, set);
@@ -162,7 +163,7 @@ void config_read_hosts(struct config_build *build, const struct config_at *at, s
 	if (!at->value || !config_is_map(build, at) || !config_is_filled(build, at))
 		return;
 	table = at->value->table;
-	build->hosts = host_index_new();
+	build->hosts = host_index_new(table->member_count);
 	config->hosts = mem_array(table->member_count, sizeof(*config->hosts));
 	for (size_t i = 0; i < table->member_count; i++) {
 		struct config_at member = { .up = at, .key = table->members[i].key,

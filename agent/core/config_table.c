@@ -159,17 +159,17 @@ const struct directive config_directives[] = {
 	  .example = "{ \"partners\" }",
 	  .doc = "Names of authorities whose certificates this host accepts." },
 	{ .path = "hosts[].require", .type = DIRECTIVE_WORD, .fallback = "\"verified\"",
-	  .words = require_words, .offset = HOST(require),
+	  .words = require_words, .offset = HOST(rule.require),
 	  .doc = "\"verified\" denies without a certificate that verifies and isn't revoked; \"none\" "
 		 "leaves the decision to workers." },
 	{ .path = "hosts[].enforce", .type = DIRECTIVE_SWITCH, .fallback = "\"deny\"",
-	  .words = enforce_words, .offset = HOST(observe),
+	  .words = enforce_words, .offset = HOST(rule.observe),
 	  .doc = "\"observe\" decides, counts and logs, but lets pass." },
 	{ .path = "hosts[].paths", .type = DIRECTIVE_SWITCH, .fallback = "\"canonical\"",
-	  .words = path_words, .offset = HOST(raw_paths),
+	  .words = path_words, .offset = HOST(rule.raw_paths),
 	  .doc = "\"canonical\" normalises paths and refuses those that hide a separator; \"raw\" takes "
 		 "them as they come." },
-	{ .path = "hosts[].l4", .type = DIRECTIVE_BOOL, .fallback = "false", .offset = HOST(l4),
+	{ .path = "hosts[].l4", .type = DIRECTIVE_BOOL, .fallback = "false", .offset = HOST(rule.l4),
 	  .doc = "Whether connections without requests (HAProxy in TCP mode, Envoy's network filter) may "
 		 "pass on a host that has workers: without a request no worker can run, so they are refused. "
 		 "A host without workers needs no such word." },

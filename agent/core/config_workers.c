@@ -106,10 +106,9 @@ static bool is_met(const struct config_build *build, struct slice pattern)
 {
 	const struct config *config = build->config;
 	struct host_walk walk = { .host = pattern };
-	size_t number;
 
 	if (pattern.ptr[0] != '*')
-		return host_index_next(build->hosts, &walk, &number);
+		return host_index_next(build->hosts, &walk) != NULL;
 	for (size_t i = 0; i < config->host_count; i++)
 		if (config->hosts[i].pattern &&
 		    host_patterns_meet(pattern, slice_str(config->hosts[i].pattern)))

@@ -4,18 +4,16 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <utlist.h>
 
 #include "base/mem.h"
 #include "core/answer.h"
 #include "core/certcache.h"
 #include "core/decision.h"
+#include "core/request_id.h"
 #include "core/stages.h"
 
 #define RECORD_MAX 16384
-#define ID_DIGITS 24
-#define ID_HEAD_DIGITS 16
 /* A check of known lists, distribution points one after the other, then OCSP; no more within one deadline. */
 #define WAITS_MAX 8
 /* Certificates have dates in seconds: the wall clock is read anew after this long. */
@@ -42,9 +40,7 @@ struct engine {
 	struct ticket *pending; /* their workers have begun */
 	struct ticket *queued;	/* and these have not */
 	unsigned slow;		/* calls of this batch that used up their slice */
-	uint64_t id_start, id_count;
-	uint64_t id_head; /* what an id's first 16 digits say: they change once a second */
-	uint8_t id_head_digits[ID_HEAD_DIGITS];
+	struct request_ids ids;
 	bool awake;	     /* in a batch */
 	bool clock_known;    /* clock_ns was read in this batch */
 	int64_t clock_ns;    /* monotonic */
@@ -80,27 +76,6 @@ static struct certcache *cache_for(const struct engine_env *env, const struct sn
 	return certcache_new(snapshot_config(snapshot)->limits.certificate_cache / loops, env->chains);
 }
 
-/* Eight hex digits at once: nibbles spread to octets, then all of them made letters where they must be. */
-static void hex_digits(uint8_t *out, uint32_t value)
-{
-	uint64_t x = value;
-
-	x = (x << 16 | x) & UINT64_C(0x0000ffff0000ffff);
-	x = (x << 8 | x) & UINT64_C(0x00ff00ff00ff00ff);
-	x = (x << 4 | x) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-	x += UINT64_C(0x3030303030303030) +
-	     (((x + UINT64_C(0x0606060606060606)) >> 4) & UINT64_C(0x0101010101010101)) * ('a' - '0' - 10);
-	x = __builtin_bswap64(x);
-	memcpy(out, &x, sizeof(x));
-}
-
-static void write_id_head(struct engine *engine, uint64_t head)
-{
-	engine->id_head = head;
-	hex_digits(engine->id_head_digits, (uint32_t)(head >> 32));
-	hex_digits(engine->id_head_digits + 8, (uint32_t)head);
-}
-
 struct engine *engine_new(const struct engine_env *env, struct snapshot *snapshot,
 			  struct policy_set *policies)
 {
@@ -111,11 +86,7 @@ struct engine *engine_new(const struct engine_env *env, struct snapshot *snapsho
 	engine->cache = cache_for(env, snapshot);
 	certcache_ops(engine->cache, env->revocation, env->revocation_arg);
 	engine->record = buf_capped(RECORD_MAX);
-	/* Ids must not repeat over restarts and loops; nobody is to guess the next one. */
-	if (getrandom(&engine->id_start, sizeof(engine->id_start), 0) !=
-	    (ssize_t)sizeof(engine->id_start))
-		abort();
-	write_id_head(engine, 0);
+	request_ids_init(&engine->ids);
 	return engine;
 }
 
@@ -155,19 +126,12 @@ const struct metrics *engine_metrics(const struct engine *engine)
 
 static void give_id(struct engine *engine, struct request *req)
 {
-	uint8_t *id = arena_take(req->arena, ID_DIGITS);
-	uint64_t number, head;
+	uint8_t *id = arena_take(req->arena, REQUEST_ID_DIGITS);
 
 	if (!id)
 		return;
-	/* The time orders ids, the rest keeps them apart. */
-	number = engine->id_start + ++engine->id_count;
-	head = (uint64_t)req->now_s << 32 | number >> 32;
-	if (head != engine->id_head)
-		write_id_head(engine, head);
-	memcpy(id, engine->id_head_digits, ID_HEAD_DIGITS);
-	hex_digits(id + ID_HEAD_DIGITS, (uint32_t)number);
-	req->verdict.id = slice_of(id, ID_DIGITS);
+	request_ids_next(&engine->ids, req->now_s, id);
+	req->verdict.id = slice_of(id, REQUEST_ID_DIGITS);
 }
 
 void engine_wake(struct engine *engine)
@@ -194,13 +158,22 @@ static void read_clocks(struct engine *engine, struct request *req)
 	req->now_s = engine->wall_s;
 }
 
+static void enter_world(struct engine *engine, struct request *req)
+{
+	req->world = engine->world;
+	req->world->pins++;
+	req->snapshot = req->world->snapshot;
+	req->rule = NULL;
+	/* With many hosts and certificates they are in no cache of the processor. */
+	req->host_name = snapshot_expect_host(req->snapshot, request_bytes(req, ARG_HOST));
+	certcache_expect(engine->cache, request_bytes(req, ARG_CERT));
+}
+
 static void begin(struct engine *engine, struct request *req)
 {
 	if (req->world)
 		return;
-	req->world = engine->world;
-	req->world->pins++;
-	req->snapshot = req->world->snapshot;
+	enter_world(engine, req);
 	read_clocks(engine, req);
 	req->deadline_ns = req->started_ns + snapshot_config(req->snapshot)->deadline_ns;
 	if (req->timeout_ns && req->timeout_ns < req->deadline_ns - req->started_ns)
@@ -211,7 +184,7 @@ static void begin(struct engine *engine, struct request *req)
 /* Every refusal goes through here: what a host only observes passes, all else is denied. */
 static void engine_fail(struct request *req, enum reason reason)
 {
-	if (req->host_conf && req->host_conf->observe && reason != REASON_ANSWER_TOO_LARGE) {
+	if (req->rule && req->rule->observe && reason != REASON_ANSWER_TOO_LARGE) {
 		req->observed = reason;
 		if (!answer_allow(req, NULL))
 			return;
@@ -231,7 +204,7 @@ static void pass(struct request *req, const struct policy_result *result)
 
 static void respond(struct request *req, const struct policy_result *result)
 {
-	if (req->host_conf->observe)
+	if (req->rule->observe)
 		engine_fail(req, REASON_WORKER_RESPONSE);
 	else if (answer_respond(req, result))
 		engine_fail(req, REASON_POLICY_ERROR);
@@ -407,11 +380,9 @@ static NOINLINE bool ask(struct engine *engine, struct ticket *ticket)
 {
 	struct revocation_question questions[REVOCATION_ASK_MAX];
 	struct request *req = ticket->req;
+	size_t count = certcache_questions(engine->cache, req->cert, req->snapshot, req->rule, req->now_s, questions);
 	struct slice kept;
-	size_t count;
 
-	count = certcache_questions(engine->cache, req->cert, req->snapshot, req->host_conf, req->now_s,
-				    questions);
 	kept = arena_copy(req->arena, slice_of(questions, count * sizeof(questions[0])));
 	if (count == 0 || kept.len == 0)
 		return false;
@@ -460,7 +431,7 @@ static enum engine_state decide(struct engine *engine, struct ticket *ticket)
 		engine_fail(req, reason);
 		return ENGINE_DONE;
 	}
-	worker = req->connection ? NULL : snapshot_worker(req->snapshot, req->host_conf, req->host,
+	worker = req->connection ? NULL : snapshot_worker(req->snapshot, req->rule, req->host,
 							  req->path);
 	if (worker)
 		return run_worker(engine, ticket, worker);
@@ -480,10 +451,7 @@ static void on_revocation_known(struct revocation_wait *wait)
 	leave(ticket);
 	ticket->asking = false;
 	forget_certificate(req);
-	req->world = engine->world;
-	req->world->pins++;
-	req->snapshot = req->world->snapshot;
-	req->host_conf = NULL;
+	enter_world(engine, req);
 	world_unpin(engine, before);
 	read_wall(engine, req);
 	if (decide(engine, ticket) == ENGINE_DONE)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/hosts.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -11,7 +12,8 @@
 #include "base/mem.h"
 #include "core/canon.h"
 
-#define FIRST_SLOTS 16
+#define SLOT_SIZE 64
+#define SLOT_NAME 32
 
 enum pattern_kind { PATTERN_EXACT, PATTERN_BELOW, PATTERN_WITHIN, PATTERN_ANY, PATTERN_KIND_COUNT };
 
@@ -21,28 +23,28 @@ struct key {
 };
 
 /*
- * With a hundred thousand hosts a lookup costs what it misses in the caches:
- * one slot, then one record with the name behind it. Half of the slots at most
- * are taken, and a lookup goes on to the next one until it meets a free one.
+ * With a hundred thousand hosts a lookup costs what it misses in the caches: a slot is one line of theirs,
+ * with the name in it, and only a long name stands elsewhere. Half of the slots at most are taken, and a lookup
+ * goes on to the next one until it meets a free one.
  */
 struct slot {
 	uint32_t hash;
-	uint32_t record; /* its place in records, plus 1; 0: free */
-};
-
-struct record {
-	uint32_t value;
+	uint32_t far; /* where a long name begins in far_names */
 	uint16_t len;
 	uint8_t kind;
+	bool taken;
+	struct host_rule rule;
+	uint8_t name[SLOT_NAME];
 };
+static_assert(sizeof(struct slot) == SLOT_SIZE, "a slot is one cache line");
 
 struct host_index {
 	struct slot *slots;
 	size_t slot_count, used; /* a power of two; all patterns but "*" */
-	struct buf records;
+	struct buf far_names;
 	size_t count[PATTERN_KIND_COUNT];
 	size_t longest; /* name of a wildcard */
-	size_t any;	/* the value of "*" */
+	struct host_rule any; /* of "*" */
 	uint64_t seed;
 };
 
@@ -53,16 +55,18 @@ static uint32_t hash_key(const struct host_index *index, const struct key *key)
 	return (uint32_t)(hash ^ hash >> 32);
 }
 
-struct host_index *host_index_new(void)
+struct host_index *host_index_new(size_t most)
 {
 	struct host_index *index = mem_new(sizeof(*index));
 
 	/* Clients pick what is looked up: an unknown seed keeps them from picking one run of slots. */
 	if (getrandom(&index->seed, sizeof(index->seed), 0) != (ssize_t)sizeof(index->seed))
 		abort();
-	index->records = buf_capped(0);
-	index->slot_count = FIRST_SLOTS;
-	index->slots = mem_array(index->slot_count, sizeof(*index->slots));
+	index->far_names = buf_capped(0);
+	index->slot_count = 1;
+	while (index->slot_count < 2 * most)
+		index->slot_count *= 2;
+	index->slots = mem_scattered(index->slot_count, sizeof(*index->slots));
 	return index;
 }
 
@@ -70,7 +74,7 @@ void host_index_free(struct host_index *index)
 {
 	if (!index)
 		return;
-	buf_fini(&index->records);
+	buf_fini(&index->far_names);
 	free(index->slots);
 	free(index);
 }
@@ -86,21 +90,11 @@ static struct key key_of(struct slice pattern)
 	return (struct key){ pattern, PATTERN_EXACT };
 }
 
-static struct record record_at(const struct host_index *index, const struct slot *slot)
-{
-	struct record record;
-
-	memcpy(&record, index->records.ptr + slot->record - 1, sizeof(record));
-	return record;
-}
-
 static bool is_key(const struct host_index *index, const struct slot *slot, const struct key *key)
 {
-	struct record record = record_at(index, slot);
+	const uint8_t *name = slot->len <= SLOT_NAME ? slot->name : index->far_names.ptr + slot->far;
 
-	return record.kind == key->kind && record.len == key->name.len &&
-	       (record.len == 0 || memcmp(index->records.ptr + slot->record - 1 + sizeof(record),
-					  key->name.ptr, record.len) == 0);
+	return slot->kind == key->kind && slice_eq(slice_of(name, slot->len), key->name);
 }
 
 /* The key's slot, or the free one where it would go. */
@@ -108,67 +102,59 @@ static inline struct slot *slot_of(const struct host_index *index, const struct 
 {
 	size_t mask = index->slot_count - 1, i = hash & mask;
 
-	while (index->slots[i].record &&
+	while (index->slots[i].taken &&
 	       (index->slots[i].hash != hash || !is_key(index, &index->slots[i], key)))
 		i = (i + 1) & mask;
 	return &index->slots[i];
 }
 
-static inline bool find(const struct host_index *index, const struct key *key, size_t *value)
+static inline const struct host_rule *find_hashed(const struct host_index *index, const struct key *key,
+						  uint32_t hash)
 {
-	const struct slot *slot;
+	const struct slot *slot = slot_of(index, key, hash);
 
+	return slot->taken ? &slot->rule : NULL;
+}
+
+static const struct host_rule *find(const struct host_index *index, const struct key *key)
+{
 	if (index->count[key->kind] == 0 ||
 	    (key->kind != PATTERN_EXACT && key->name.len > index->longest))
-		return false;
-	if (key->kind == PATTERN_ANY) {
-		*value = index->any;
-		return true;
-	}
-	slot = slot_of(index, key, hash_key(index, key));
-	if (!slot->record)
-		return false;
-	*value = record_at(index, slot).value;
-	return true;
+		return NULL;
+	if (key->kind == PATTERN_ANY)
+		return &index->any;
+	return find_hashed(index, key, hash_key(index, key));
 }
 
-static void grow(struct host_index *index)
+static void fill(struct host_index *index, struct slot *slot, const struct key *key, uint32_t hash,
+		 const struct host_rule *rule)
 {
-	struct slot *old = index->slots;
-	size_t count = index->slot_count;
-
-	index->slot_count *= 2;
-	index->slots = mem_array(index->slot_count, sizeof(*index->slots));
-	for (size_t i = 0; i < count; i++) {
-		size_t at = old[i].hash & (index->slot_count - 1);
-
-		if (!old[i].record)
-			continue;
-		while (index->slots[at].record)
-			at = (at + 1) & (index->slot_count - 1);
-		index->slots[at] = old[i];
-	}
-	free(old);
+	*slot = (struct slot){ .hash = hash, .far = (uint32_t)index->far_names.len, .len = (uint16_t)key->name.len,
+			       .kind = (uint8_t)key->kind, .taken = true, .rule = *rule };
+	if (key->name.len > SLOT_NAME)
+		buf_put(&index->far_names, key->name);
+	else if (key->name.len)
+		memcpy(slot->name, key->name.ptr, key->name.len);
 }
 
-enum err host_index_put(struct host_index *index, struct slice pattern, size_t *value)
+enum err host_index_put(struct host_index *index, struct slice pattern, struct host_rule *rule)
 {
 	struct key key = key_of(pattern);
-	struct record record = { (uint32_t)*value, (uint16_t)key.name.len, (uint8_t)key.kind };
+	const struct host_rule *there = find(index, &key);
 	uint32_t hash = hash_key(index, &key);
 
-	if (find(index, &key, value))
+	if (there) {
+		*rule = *there;
 		return ERR_DUPLICATE;
+	}
 	if (key.kind == PATTERN_ANY) {
-		index->any = *value;
+		index->any = *rule;
 		index->count[PATTERN_ANY] = 1;
 		return ERR_OK;
 	}
-	if (++index->used * 2 > index->slot_count)
-		grow(index);
-	*slot_of(index, &key, hash) = (struct slot){ hash, (uint32_t)index->records.len + 1 };
-	buf_put(&index->records, slice_of(&record, sizeof(record)));
-	buf_put(&index->records, key.name);
+	index->used++;
+	assert(index->used * 2 <= index->slot_count);
+	fill(index, slot_of(index, &key, hash), &key, hash, rule);
 	index->count[key.kind]++;
 	if (key.kind != PATTERN_EXACT && key.name.len > index->longest)
 		index->longest = key.name.len;
@@ -213,20 +199,31 @@ static bool next_key(const struct host_index *index, struct host_walk *walk, str
 	return true;
 }
 
-bool host_index_next(const struct host_index *index, struct host_walk *walk, size_t *value)
+const struct host_rule *host_index_next(const struct host_index *index, struct host_walk *walk)
 {
+	const struct host_rule *rule;
 	struct key key;
 
-	while (walk->step < 5 && next_key(index, walk, &key))
-		if (find(index, &key, value))
-			return true;
+	while (walk->step < 5 && next_key(index, walk, &key)) {
+		rule = find(index, &key);
+		if (rule)
+			return rule;
+	}
 	walk->step = 5;
-	return false;
+	return NULL;
 }
 
-bool host_index_named(const struct host_index *index, struct slice name, size_t *value)
+struct host_name host_index_expect(const struct host_index *index, struct slice name)
 {
-	return find(index, &(struct key){ name, PATTERN_EXACT }, value);
+	uint32_t hash = hash_key(index, &(struct key){ name, PATTERN_EXACT });
+
+	__builtin_prefetch(&index->slots[hash & (index->slot_count - 1)]);
+	return (struct host_name){ name, hash };
+}
+
+const struct host_rule *host_index_named(const struct host_index *index, const struct host_name *name)
+{
+	return find_hashed(index, &(struct key){ name->name, PATTERN_EXACT }, name->hash);
 }
 
 /* What canon_host() makes of a host as written, which must be all of it but the case. */

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/value.h"
+#include "core/hosts.h"
 #include "core/verdict.h"
 
 /*
@@ -15,7 +16,6 @@
  * everything back (engine_release).
  */
 
-struct host_conf;
 struct cert_entry;
 struct snapshot;
 struct world;
@@ -50,12 +50,13 @@ struct request {
 	/* Filled by the engine, in the order of its stages. */
 	struct snapshot *snapshot; /* held from submit to release, by its world */
 	struct world *world;
+	struct host_name host_name; /* as it was sent */
 	int64_t now_s;		   /* wall clock, epoch seconds, of this decision */
 	int64_t started_ns;	   /* monotonic */
 	int64_t deadline_ns;	   /* monotonic */
 	struct slice host;	   /* canonical; empty when it could not be, or a connection names none */
 	struct slice path;	   /* canonical; a connection has none */
-	const struct host_conf *host_conf;
+	const struct host_rule *rule; /* of its host; NULL: none is known */
 	struct cert_entry *cert; /* NULL: none presented */
 	struct slice error;	 /* why, for the log and eval; never for the client */
 	enum reason observed;	 /* the real reason on a host that only observes, else 0 */

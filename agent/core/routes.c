@@ -23,8 +23,6 @@ struct route_table {
 	struct group *groups;
 	size_t group_count;
 	struct host_index *hosts; /* to numbers of groups */
-	const struct host_conf *confs;
-	size_t *best; /* a host entry's best group, plus 1; 0: it has none, or hosts of several names */
 };
 
 static int compare_routes(const void *a, const void *b)
@@ -60,37 +58,37 @@ static void collect(struct route_table *table, const struct config *config)
 	qsort(table->routes, table->count, sizeof(*table->routes), compare_routes);
 }
 
-/* Most requests are for a host that the configuration names: its best group is looked for once. */
-static void find_best(struct route_table *table, const struct config *config)
+/*
+ * Most requests are for a host that the configuration names: its best group is looked for once.
+ * Noted is the group's number plus 1, or 0 where there is none or the entry has hosts of several names.
+ */
+static void note_best(const struct route_table *table, struct config *config)
 {
-	table->confs = config->hosts;
-	table->best = mem_array(config->host_count, sizeof(*table->best));
 	for (size_t i = 0; i < config->host_count; i++) {
 		struct host_walk walk = { .host = slice_str(config->hosts[i].pattern) };
-		size_t number;
+		const struct host_rule *best = walk.host.ptr[0] == '*' ? NULL : host_index_next(table->hosts, &walk);
 
-		if (walk.host.ptr[0] != '*' && host_index_next(table->hosts, &walk, &number))
-			table->best[i] = number + 1;
+		config->hosts[i].rule.routes = best ? best->number + 1 : 0;
 	}
 }
 
-struct route_table *route_table_new(const struct config *config)
+struct route_table *route_table_new(struct config *config)
 {
 	struct route_table *table = mem_new(sizeof(*table));
 
-	table->hosts = host_index_new();
 	collect(table, config);
+	table->hosts = host_index_new(table->count);
 	for (size_t i = 0; i < table->count; i++) {
-		size_t number = table->group_count;
+		struct host_rule rule = { .number = (uint32_t)table->group_count };
 
 		/* Routes of one host stand together: a pattern that is there already is the last group. */
-		if (host_index_put(table->hosts, table->routes[i].host, &number) == ERR_OK) {
-			table->groups[number].from = i;
+		if (host_index_put(table->hosts, table->routes[i].host, &rule) == ERR_OK) {
+			table->groups[rule.number].from = i;
 			table->group_count++;
 		}
-		table->groups[number].count++;
+		table->groups[rule.number].count++;
 	}
-	find_best(table, config);
+	note_best(table, config);
 	return table;
 }
 
@@ -101,7 +99,6 @@ void route_table_free(struct route_table *table)
 	host_index_free(table->hosts);
 	free(table->routes);
 	free(table->groups);
-	free(table->best);
 	free(table);
 }
 
@@ -126,22 +123,21 @@ static const struct worker_conf *find_in(const struct route_table *table, size_t
 	return NULL;
 }
 
-const struct worker_conf *route_table_find(const struct route_table *table, const struct host_conf *conf,
+const struct worker_conf *route_table_find(const struct route_table *table, const struct host_rule *rule,
 					   struct slice host, struct slice path)
 {
-	size_t best = conf ? table->best[conf - table->confs] : 0, number;
-	const struct worker_conf *worker = best ? find_in(table, best - 1, path) : NULL;
+	const struct worker_conf *worker = rule && rule->routes ? find_in(table, rule->routes - 1, path) : NULL;
 	struct host_walk walk = { .host = host };
+	const struct host_rule *group;
 
-	while (!worker && table->count && host_index_next(table->hosts, &walk, &number))
-		worker = find_in(table, number, path);
+	while (!worker && (group = host_index_next(table->hosts, &walk)))
+		worker = find_in(table, group->number, path);
 	return worker;
 }
 
 bool route_table_has(const struct route_table *table, struct slice host)
 {
 	struct host_walk walk = { .host = host };
-	size_t number;
 
-	return table->count && host_index_next(table->hosts, &walk, &number);
+	return host_index_next(table->hosts, &walk) != NULL;
 }

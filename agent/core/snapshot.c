@@ -12,7 +12,6 @@
 #include "base/mem.h"
 #include "core/config_file.h"
 #include "core/deny.h"
-#include "core/hosts.h"
 #include "core/owned.h"
 #include "core/routes.h"
 #include "pki/trust.h"
@@ -184,12 +183,12 @@ static void index_hosts(struct snapshot *snapshot)
 {
 	const struct config *config = snapshot->config;
 
-	snapshot->hosts = host_index_new();
+	snapshot->hosts = host_index_new(config->host_count);
 	for (size_t i = 0; i < config->host_count; i++) {
-		size_t number = i;
+		struct host_rule rule = config->hosts[i].rule;
 
 		/* config_build() has refused hosts that stand twice; of others the first counts. */
-		if (host_index_put(snapshot->hosts, slice_str(config->hosts[i].pattern), &number))
+		if (host_index_put(snapshot->hosts, slice_str(config->hosts[i].pattern), &rule))
 			continue;
 	}
 }
@@ -213,8 +212,8 @@ enum err snapshot_build(struct config *config, struct snapshot *before, struct d
 		whole &= snapshot->trusts[i] != NULL;
 	}
 	free_building(&building);
-	index_hosts(snapshot);
 	snapshot->routes = route_table_new(config);
+	index_hosts(snapshot);
 	snapshot->owned = owned_names_new(config);
 	*out = snapshot;
 	if (whole && diag->errors == errors)
@@ -252,27 +251,32 @@ const struct config *snapshot_config(const struct snapshot *snapshot)
 	return snapshot->config;
 }
 
-const struct host_conf *snapshot_host(const struct snapshot *snapshot, struct slice host)
+const struct host_rule *snapshot_host(const struct snapshot *snapshot, struct slice host)
 {
 	struct host_walk walk = { .host = host };
-	size_t number;
 
-	if (!host_index_next(snapshot->hosts, &walk, &number))
-		return NULL;
-	return &snapshot->config->hosts[number];
+	return host_index_next(snapshot->hosts, &walk);
 }
 
-const struct host_conf *snapshot_named_host(const struct snapshot *snapshot, struct slice raw)
+struct host_name snapshot_expect_host(const struct snapshot *snapshot, struct slice raw)
 {
-	size_t number;
-
-	return host_index_named(snapshot->hosts, raw, &number) ? &snapshot->config->hosts[number] : NULL;
+	return host_index_expect(snapshot->hosts, raw);
 }
 
-const struct worker_conf *snapshot_worker(const struct snapshot *snapshot, const struct host_conf *conf,
+const struct host_rule *snapshot_named_host(const struct snapshot *snapshot, const struct host_name *name)
+{
+	return host_index_named(snapshot->hosts, name);
+}
+
+const struct host_conf *snapshot_host_conf(const struct snapshot *snapshot, const struct host_rule *rule)
+{
+	return &snapshot->config->hosts[rule->number];
+}
+
+const struct worker_conf *snapshot_worker(const struct snapshot *snapshot, const struct host_rule *rule,
 					  struct slice host, struct slice path)
 {
-	return route_table_find(snapshot->routes, conf, host, path);
+	return route_table_find(snapshot->routes, rule, host, path);
 }
 
 bool snapshot_routed(const struct snapshot *snapshot, struct slice host)

@@ -32,17 +32,22 @@ void snapshot_unref(struct snapshot *snapshot);
 /* Borrowed. */
 const struct config *snapshot_config(const struct snapshot *snapshot);
 
-/* The host entry for a canonical name: the exact one, else the wildcard with the longest
- * suffix, else "*", else NULL. "*.a.b" matches one label or more before ".a.b". */
-const struct host_conf *snapshot_host(const struct snapshot *snapshot, struct slice host);
+/* The rule for a canonical name: that of the exact entry, else of the wildcard with the longest
+ * suffix, else of "*", else NULL. "*.a.b" matches one label or more before ".a.b". Borrowed. */
+const struct host_rule *snapshot_host(const struct snapshot *snapshot, struct slice host);
 
-/* The host entry of exactly this name, as the proxy sent it, or NULL: then it may be written in another way. */
-const struct host_conf *snapshot_named_host(const struct snapshot *snapshot, struct slice raw);
+/* The rule of exactly this name, as the proxy sent it, or NULL: then it may be written in another way.
+ * Whoever is about to ask says so first, and does something else meanwhile. */
+struct host_name snapshot_expect_host(const struct snapshot *snapshot, struct slice raw);
+const struct host_rule *snapshot_named_host(const struct snapshot *snapshot, const struct host_name *name);
+
+/* The host entry that a rule of this snapshot is of. Borrowed. */
+const struct host_conf *snapshot_host_conf(const struct snapshot *snapshot, const struct host_rule *rule);
 
 /* The worker whose route matches host and path best, or NULL: exact host before wildcard,
- * longer host before shorter, then longer path before shorter, exact before prefix. conf: what
+ * longer host before shorter, then longer path before shorter, exact before prefix. rule: what
  * snapshot_host() says of this host, or NULL. */
-const struct worker_conf *snapshot_worker(const struct snapshot *snapshot, const struct host_conf *conf,
+const struct worker_conf *snapshot_worker(const struct snapshot *snapshot, const struct host_rule *rule,
 					  struct slice host, struct slice path);
 
 /* True when some path of this canonical host has a worker. */

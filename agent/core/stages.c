@@ -99,8 +99,8 @@ static inline bool arguments_fit(struct request *req, const enum arg *needed, si
 	return false;
 }
 
-/* named: the host entry of the very name that was sent, which is canonical then, or NULL. */
-static enum reason canonical_host(struct request *req, const struct host_conf *named,
+/* named: the rule of the very name that was sent, which is canonical then, or NULL. */
+static enum reason canonical_host(struct request *req, const struct host_rule *named,
 				  const struct headers_seen *seen)
 {
 	struct slice raw = request_bytes(req, ARG_HOST);
@@ -118,12 +118,12 @@ static enum reason canonical_host(struct request *req, const struct host_conf *n
 	return bad(req, seen->hosts > 1 ? "more than one Host header: " : "not a host: ", raw);
 }
 
-static enum reason canonical_path(struct request *req)
+/* err: what canon_path() said of it. */
+static enum reason canonical_path(struct request *req, enum err err)
 {
 	struct slice raw = request_bytes(req, ARG_PATH);
-	enum err err;
 
-	if (req->host_conf->raw_paths && raw.len) {
+	if (req->rule->raw_paths && raw.len) {
 		req->path = raw;
 		return REASON_ALLOWED;
 	}
@@ -133,7 +133,6 @@ static enum reason canonical_path(struct request *req)
 		req->path = SLICE_LIT("*");
 		return REASON_ALLOWED;
 	}
-	err = canon_path(req->arena, raw, &req->path);
 	if (!err)
 		return REASON_ALLOWED;
 	return err == ERR_MEMORY ? REASON_OVERLOADED : bad(req, "not a path that can be decided on: ", raw);
@@ -180,10 +179,10 @@ static enum reason check_connection_arguments(struct request *req)
 	return check_certificate_sent(req);
 }
 
-static enum reason find_host(struct request *req, const struct host_conf *named)
+static enum reason find_host(struct request *req, const struct host_rule *named)
 {
-	req->host_conf = named ? named : snapshot_host(req->snapshot, req->host);
-	if (req->host_conf)
+	req->rule = named ? named : snapshot_host(req->snapshot, req->host);
+	if (req->rule)
 		return REASON_ALLOWED;
 	if (req->host.len)
 		request_explain(req, "no host of the configuration matches ", req->host);
@@ -206,17 +205,18 @@ static bool is_early(const struct request *req, const struct headers_seen *seen)
 
 enum reason stage_admit(struct request *req)
 {
-	const struct host_conf *named =
-		req->connection ? NULL : snapshot_named_host(req->snapshot, request_bytes(req, ARG_HOST));
 	struct headers_seen seen = { 0 };
 	enum reason reason = req->connection ? check_connection_arguments(req) : check_arguments(req, &seen);
+	/* Before the rule that says whether it counts, which may have to come from far. */
+	enum err path = canon_path(req->arena, request_bytes(req, ARG_PATH), &req->path);
+	const struct host_rule *named = req->connection ? NULL : snapshot_named_host(req->snapshot, &req->host_name);
 
 	if (reason == REASON_ALLOWED)
 		reason = req->connection ? canonical_server_name(req) : canonical_host(req, named, &seen);
 	if (reason == REASON_ALLOWED)
 		reason = find_host(req, named);
 	if (reason == REASON_ALLOWED && !req->connection)
-		reason = canonical_path(req);
+		reason = canonical_path(req, path);
 	if (reason == REASON_ALLOWED && is_early(req, &seen)) {
 		request_explain(req, "it came as TLS early data, which can be replayed", SLICE_EMPTY);
 		return REASON_EARLY_DATA;
@@ -228,7 +228,7 @@ enum reason stage_certificate(struct request *req, struct certcache *cache)
 {
 	struct certcache_query query = {
 		.snapshot = req->snapshot,
-		.host = req->host_conf,
+		.rule = req->rule,
 		.leaf = request_bytes(req, ARG_CERT),
 		.chain = request_bytes(req, ARG_CHAIN),
 		.resumed = request_true(req, ARG_RESUMED),
@@ -296,7 +296,7 @@ static enum reason refuse_revocation(struct request *req)
 
 enum reason stage_requirement(struct request *req)
 {
-	if (req->host_conf->require == REQUIRE_NONE)
+	if (req->rule->require == REQUIRE_NONE)
 		return REASON_ALLOWED;
 	if (!req->cert || req->cert->result.error)
 		return refuse_unverified(req);
@@ -305,7 +305,7 @@ enum reason stage_requirement(struct request *req)
 
 enum reason stage_connection(struct request *req)
 {
-	if (req->host_conf->l4 || !snapshot_routed(req->snapshot, req->host))
+	if (req->rule->l4 || !snapshot_routed(req->snapshot, req->host))
 		return REASON_ALLOWED;
 	request_explain(req, "workers decide on requests of this host, and a connection has none: to let it past them "
 			     "the host needs l4 = true", SLICE_EMPTY);

@@ -26,9 +26,9 @@ LEAVES = 64
 SPOP_ROWS = [(8, 64, 1.2, None), (64, 16, 1.5, None), (64, 1, None, 1.0), (1, 1, None, 3.0)]
 # The engine of HAProxy 3.1 and newer must never have 16 kB unread, so its answers leave in small writes.
 NEW_ENGINE_ROW = (8, 16)
-MODES = {"full": {"rounds": 5, "seconds": 2.0, "pairs": 15, "scale": (10000, 100000), "certificates": 20000, "swaps": 9},
-         "quick": {"rounds": 2, "seconds": 0.4, "pairs": 3, "scale": (10000, 100000), "certificates": 4000, "swaps": 9},
-         "smoke": {"rounds": 1, "seconds": 0.3, "pairs": 1, "scale": (200, 2000), "certificates": 500, "swaps": 5}}
+MODES = {"full": {"rounds": 5, "seconds": 2.0, "pairs": 15, "lives": 5, "scale": (10000, 100000), "certificates": 20000, "swaps": 9},
+         "quick": {"rounds": 2, "seconds": 0.4, "pairs": 3, "lives": 1, "scale": (10000, 100000), "certificates": 4000, "swaps": 9},
+         "smoke": {"rounds": 1, "seconds": 0.3, "pairs": 1, "lives": 1, "scale": (200, 2000), "certificates": 500, "swaps": 5}}
 # How far above its aim a --smoke run may be: it must also pass on a busy machine, and in a sanitizer's company.
 SMOKE_SLACK = 10
 ROWS = ["spop", "grpc", "haproxy", "scale", "certificates", "idle", "lists"]
@@ -134,31 +134,39 @@ class Bench:
         agent = self.stand.agent(config)
         return agent, agent.wait_for(path, 60), path, mix
 
-    def scale(self):
+    def scale_pairs(self, ratios):
+        """One life of both agents: the ratio of their p99 again and again, in short turns, since what disturbs one comes and
+        goes within seconds. Returns (seconds to start, MB, the last turn) of the one with many."""
         authorities, hosts = self.mode["scale"]
         leaves = 1000
         few, _, few_path, few_mix = self.scale_run(10, 10, leaves)
         many = None
         try:
             many, start, many_path, many_mix = self.scale_run(authorities, hosts, leaves)
-            ratios, last = [], None
-            for _ in range(self.mode["rounds"] * 2 + 1):
+            for _ in range(2 * self.mode["rounds"] + 1):
                 pair = []
                 for path, mix, process in ((few_path, few_mix, few), (many_path, many_mix, many)):
                     result = self.stand.load(f"unix:{path}", mix, connections=8, inflight=16, pid=process.pid,
-                                             seconds=self.mode["seconds"], warmup=0.3)
+                                             seconds=self.mode["seconds"] / 3, warmup=0.1)
                     self.check(result, "many authorities")
                     pair.append(result)
                 ratios.append(pair[1]["p99_us"] / pair[0]["p99_us"])
-                last = pair[1]
-            ratio, rss = statistics.median(ratios), many.rss_mb()
-            self.add(f"{authorities} CA, {hosts} hosts", {"start_s": start, "rss_mb": rss, "p99_ratio": ratio,
-                                                          "us": last["agent_cpu_us"], "p99": last["p99_us"]},
-                     start <= 5 * self.slack and rss <= 400 and ratio <= 1.1 * self.slack, "5 s, 400 MB, p99 within 10 %")
+            return start, many.rss_mb(), pair[1]
         finally:
             few.stop()
             if many:
                 many.stop()
+
+    def scale(self):
+        authorities, hosts = self.mode["scale"]
+        ratios = []
+        # Several lives: where memory came to lie makes one agent faster than the next.
+        starts, sizes, turns = zip(*(self.scale_pairs(ratios) for _ in range(self.mode["lives"])))
+        start, rss, ratio = max(starts), max(sizes), statistics.median(ratios)
+        self.add(f"{authorities} CA, {hosts} hosts", {"start_s": start, "rss_mb": rss, "p99_ratio": ratio,
+                                                      "us": turns[-1]["agent_cpu_us"], "p99": turns[-1]["p99_us"],
+                                                      "pairs": len(ratios)},
+                 start <= 5 * self.slack and rss <= 400 and ratio <= 1.1 * self.slack, "5 s, 400 MB, p99 within 10 %")
 
     # -- memory of what is cached
 

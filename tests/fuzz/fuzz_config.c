@@ -29,7 +29,8 @@ static void check(const struct config *config)
 	must(strlen(config->generation) == 32 && config->threads > 0 && config->state != NULL);
 	for (size_t i = 0; i < config->host_count; i++) {
 		must(host_pattern_read(slice_str(config->hosts[i].pattern), false, &again, &why) == ERR_OK);
-		must(strcmp(again, config->hosts[i].pattern) == 0 && config->hosts[i].set < config->set_count);
+		must(strcmp(again, config->hosts[i].pattern) == 0 && config->hosts[i].rule.set < config->set_count &&
+		     config->hosts[i].rule.number == i);
 		free(again);
 	}
 	for (size_t i = 0; i < config->authority_count; i++)

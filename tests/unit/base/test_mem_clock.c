@@ -43,6 +43,16 @@ static void product_that_overflows(void)
 	(void)mem_array(SIZE_MAX / 2, 16);
 }
 
+static void scattered_product_that_overflows(void)
+{
+	(void)mem_scattered(SIZE_MAX / 2, 16);
+}
+
+static void scattered_without_room_to_round(void)
+{
+	(void)mem_scattered(SIZE_MAX - 64, 1);
+}
+
 static void more_than_there_is(void)
 {
 	(void)mem_new(SIZE_MAX / 2);
@@ -52,6 +62,8 @@ static void test_no_memory_ends_the_process(void **state)
 {
 	(void)state;
 	assert_true(aborts(product_that_overflows));
+	assert_true(aborts(scattered_product_that_overflows));
+	assert_true(aborts(scattered_without_room_to_round));
 	assert_true(aborts(more_than_there_is));
 }
 
@@ -85,6 +97,29 @@ static void test_zeroed_and_copied(void **state)
 	assert_memory_equal(copy, "a\0b\0", 4);
 	free(p);
 	free(copy);
+}
+
+/* Small ones and ones that are large enough for huge pages, also where the heap was full of something before. */
+static void test_scattered_is_zeroed_and_aligned(void **state)
+{
+	static const size_t counts[] = { 0, 1, 3, 1000, 40000, 70000 };
+	const size_t size = 64;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		size_t bytes = counts[i] * size;
+		uint8_t *before = mem_new(bytes), *items;
+
+		memset(before, 0xff, bytes);
+		free(before);
+		items = mem_scattered(counts[i], size);
+		assert_int_equal((uintptr_t)items % size, 0);
+		for (size_t j = 0; j < bytes; j++)
+			if (items[j])
+				fail_msg("%zu items: byte %zu is not zero", counts[i], j);
+		memset(items, 0xff, bytes);
+		free(items);
+	}
 }
 
 static void test_clocks(void **state)
@@ -131,6 +166,7 @@ int main(void)
 		cmocka_unit_test(test_no_memory_ends_the_process),
 		cmocka_unit_test(test_nothing_is_a_piece),
 		cmocka_unit_test(test_zeroed_and_copied),
+		cmocka_unit_test(test_scattered_is_zeroed_and_aligned),
 		cmocka_unit_test(test_clocks),
 	};
 

@@ -86,7 +86,7 @@ static enum err look(struct world *w, const char *host, struct slice der, struct
 		     bool resumed, struct cert_entry **out)
 {
 	struct certcache_query query = {
-		.snapshot = w->snapshot, .host = snapshot_host(w->snapshot, slice_str(host)),
+		.snapshot = w->snapshot, .rule = snapshot_host(w->snapshot, slice_str(host)),
 		.leaf = der, .chain = chain, .resumed = resumed, .now = w->now,
 	};
 

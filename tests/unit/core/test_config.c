@@ -242,18 +242,18 @@ static void hosts(void **state)
 	assert_string_equal(config_dir_faults(dir), "");
 	assert_int_equal(config->host_count, 4);
 	assert_int_equal(config->set_count, 3);
-	assert_int_equal(host(config, "a.example")->set, host(config, "c")->set);
-	assert_int_not_equal(host(config, "a.example")->set, host(config, "*.b")->set);
+	assert_int_equal(host(config, "a.example")->rule.set, host(config, "c")->rule.set);
+	assert_int_not_equal(host(config, "a.example")->rule.set, host(config, "*.b")->rule.set);
 	assert_int_equal(host(config, "*.b")->authority_count, 2);
 	assert_string_equal(config->authorities[host(config, "*.b")->authorities[0]].name, "y");
-	assert_true(host(config, "*.b")->observe);
-	assert_true(host(config, "*.b")->raw_paths);
-	assert_true(host(config, "*.b")->l4);
+	assert_true(host(config, "*.b")->rule.observe);
+	assert_true(host(config, "*.b")->rule.raw_paths);
+	assert_true(host(config, "*.b")->rule.l4);
 	assert_int_equal(host(config, "*.b")->line, 4);
-	assert_int_equal(host(config, "*")->require, REQUIRE_NONE);
-	assert_false(host(config, "c")->observe);
-	assert_false(host(config, "c")->raw_paths);
-	assert_false(host(config, "c")->l4);
+	assert_int_equal(host(config, "*")->rule.require, REQUIRE_NONE);
+	assert_false(host(config, "c")->rule.observe);
+	assert_false(host(config, "c")->rule.raw_paths);
+	assert_false(host(config, "c")->rule.l4);
 	config_free(config);
 }
 

@@ -9,29 +9,44 @@
 
 #include "core/hosts.h"
 
+/* Patterns of the tests that have few. */
+#define MOST 7
+
 /* All that matches, best first, as "3 1 0". */
 static void matches(const struct host_index *index, const char *host, const char *wanted)
 {
 	struct host_walk walk = { .host = slice_str(host) };
 	char found[128] = "";
-	size_t value;
+	const struct host_rule *rule;
 
-	while (host_index_next(index, &walk, &value))
-		snprintf(found + strlen(found), sizeof(found) - strlen(found), "%s%zu",
-			 found[0] ? " " : "", value);
+	while ((rule = host_index_next(index, &walk)))
+		snprintf(found + strlen(found), sizeof(found) - strlen(found), "%s%u",
+			 found[0] ? " " : "", rule->number);
 	if (strcmp(found, wanted))
 		fail_msg("%s: \"%s\", not \"%s\"", host, found, wanted);
-	assert_false(host_index_next(index, &walk, &value));
+	assert_null(host_index_next(index, &walk));
+}
+
+static enum err put(struct host_index *index, const char *pattern, struct host_rule *rule)
+{
+	return host_index_put(index, slice_str(pattern), rule);
+}
+
+static const struct host_rule *named(const struct host_index *index, const char *name)
+{
+	struct host_name asked = host_index_expect(index, slice_str(name));
+
+	return host_index_named(index, &asked);
 }
 
 static struct host_index *index_of(const char *const *patterns)
 {
-	struct host_index *index = host_index_new();
+	struct host_index *index = host_index_new(MOST);
 
 	for (size_t i = 0; patterns[i]; i++) {
-		size_t number = i;
+		struct host_rule rule = { .number = (uint32_t)i };
 
-		assert_int_equal(host_index_put(index, slice_str(patterns[i]), &number), ERR_OK);
+		assert_int_equal(put(index, patterns[i], &rule), ERR_OK);
 	}
 	return index;
 }
@@ -86,14 +101,16 @@ static void only_the_star(void **state)
 {
 	static const char *const patterns[] = { "*", NULL };
 	struct host_index *index = index_of(patterns);
-	size_t number = 7;
+	struct host_rule rule = { .number = 7 };
 
 	(void)state;
 	matches(index, "a.example", "0");
 	matches(index, "", "0");
-	assert_false(host_index_named(index, SLICE_EMPTY, &number));
-	assert_false(host_index_named(index, SLICE_LIT("*"), &number));
-	assert_int_equal(host_index_put(index, SLICE_LIT("b"), &number), ERR_OK);
+	assert_null(named(index, ""));
+	assert_null(named(index, "*"));
+	assert_int_equal(put(index, "b", &rule), ERR_OK);
+	assert_int_equal(named(index, "b")->number, 7);
+	assert_null(named(index, "a"));
 	matches(index, "b", "7 0");
 	matches(index, "c", "0");
 	host_index_free(index);
@@ -106,10 +123,10 @@ static void twice(void **state)
 
 	(void)state;
 	for (size_t i = 0; patterns[i]; i++) {
-		size_t number = 99;
+		struct host_rule rule = { .number = 99 };
 
-		assert_int_equal(host_index_put(index, slice_str(patterns[i]), &number), ERR_DUPLICATE);
-		assert_int_equal(number, i);
+		assert_int_equal(put(index, patterns[i], &rule), ERR_DUPLICATE);
+		assert_int_equal(rule.number, i);
 	}
 	host_index_free(index);
 }
@@ -117,22 +134,56 @@ static void twice(void **state)
 static void many(void **state)
 {
 	enum { COUNT = 20000 };
-	struct host_index *index = host_index_new();
+	struct host_index *index = host_index_new(COUNT);
 	char (*names)[32] = calloc(COUNT, sizeof(*names));
 
 	(void)state;
 	assert_non_null(names);
 	for (size_t i = 0; i < COUNT; i++) {
-		size_t number = i;
+		struct host_rule rule = { .number = (uint32_t)i };
 
 		snprintf(names[i], sizeof(names[i]), "%sh%zu.example", i % 2 ? "*." : "", i);
-		assert_int_equal(host_index_put(index, slice_str(names[i]), &number), ERR_OK);
+		assert_int_equal(put(index, names[i], &rule), ERR_OK);
 	}
 	matches(index, "h19998.example", "19998");
 	matches(index, "x.h19999.example", "19999");
 	matches(index, "h19999.example", "");
 	host_index_free(index);
 	free(names);
+}
+
+/* Names of every length up to the longest one: short ones stand in the index's slots, long ones elsewhere. */
+static void every_length(void **state)
+{
+	enum { LONGEST = 253 };
+	struct host_index *index = host_index_new(2 * LONGEST);
+	char name[LONGEST + 1];
+
+	(void)state;
+	for (uint32_t len = 1; len <= LONGEST; len++) {
+		struct host_rule rule = { .number = len, .set = ~len, .routes = 7, .require = REQUIRE_NONE, .l4 = true };
+
+		memset(name, 'a', len);
+		name[len] = '\0';
+		assert_int_equal(put(index, name, &rule), ERR_OK);
+		name[len - 1] = 'b';
+		rule.number = 1000 + len;
+		assert_int_equal(put(index, name, &rule), ERR_OK);
+	}
+	for (uint32_t len = 1; len <= LONGEST; len++) {
+		memset(name, 'a', len);
+		name[len] = '\0';
+		assert_int_equal(named(index, name)->number, len);
+		assert_int_equal(named(index, name)->set, ~len);
+		assert_int_equal(named(index, name)->routes, 7);
+		assert_true(named(index, name)->require == REQUIRE_NONE && named(index, name)->l4);
+		assert_false(named(index, name)->observe || named(index, name)->raw_paths);
+		name[len - 1] = 'b';
+		assert_int_equal(named(index, name)->number, 1000 + len);
+		name[len - 1] = 'c';
+		assert_null(named(index, name));
+	}
+	host_index_free(index);
 }
 
 static void bad_patterns(void **state)
@@ -189,7 +240,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(empty), cmocka_unit_test(no_match), cmocka_unit_test(longest_wins),
 		cmocka_unit_test(only_the_star), cmocka_unit_test(twice),
-		cmocka_unit_test(many), cmocka_unit_test(bad_patterns),
+		cmocka_unit_test(many), cmocka_unit_test(every_length), cmocka_unit_test(bad_patterns),
 		cmocka_unit_test(good_patterns), cmocka_unit_test(meetings),
 	};
 

@@ -44,7 +44,7 @@ static struct route_table *table_of(const char *const (*routes)[2])
 static void finds(const struct route_table *table, const struct host_conf *entry, const char *host,
 		  const char *path, int wanted)
 {
-	const struct worker_conf *worker = route_table_find(table, entry, slice_str(host), slice_str(path));
+	const struct worker_conf *worker = route_table_find(table, entry ? &entry->rule : NULL, slice_str(host), slice_str(path));
 	int found = worker ? (int)worker->index : -1;
 
 	if (found != wanted)

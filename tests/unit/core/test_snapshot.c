@@ -113,6 +113,24 @@ static void files_read_late(void **state)
 	diag_fini(&diag);
 }
 
+/* The host entry whose rule counts for a canonical name, "" for none. */
+static const char *pattern_of(const struct snapshot *snapshot, const struct host_rule *rule)
+{
+	return rule ? snapshot_host_conf(snapshot, rule)->pattern : "";
+}
+
+static const char *found(const struct snapshot *snapshot, const char *host)
+{
+	return pattern_of(snapshot, snapshot_host(snapshot, slice_str(host)));
+}
+
+static const char *named(const struct snapshot *snapshot, const char *raw)
+{
+	struct host_name name = snapshot_expect_host(snapshot, slice_str(raw));
+
+	return pattern_of(snapshot, snapshot_named_host(snapshot, &name));
+}
+
 static void lookups(void **state)
 {
 	struct snapshot *snapshot = build("return { authorities = { x = { certificates = 'root.pem' } },\n"
@@ -121,19 +139,19 @@ static void lookups(void **state)
 		"workers = { { name = 'w', script = 'w.lua', routes = { 'a.example/x*' } } } }", NULL);
 
 	(void)state;
-	assert_null(snapshot_host(snapshot, SLICE_LIT("b.example")));
-	assert_null(snapshot_host(snapshot, SLICE_LIT("")));
-	assert_null(snapshot_named_host(snapshot, SLICE_LIT("A.example")));
-	assert_null(snapshot_named_host(snapshot, SLICE_LIT("a.example.")));
-	assert_null(snapshot_named_host(snapshot, SLICE_LIT("x.b.example")));
-	assert_null(snapshot_named_host(snapshot, SLICE_LIT("*.b.example")));
-	assert_null(snapshot_named_host(snapshot, SLICE_LIT("b.example")));
-	assert_null(snapshot_named_host(snapshot, SLICE_LIT("")));
-	assert_string_equal(snapshot_named_host(snapshot, SLICE_LIT("a.example"))->pattern, "a.example");
-	assert_string_equal(snapshot_host(snapshot, SLICE_LIT("a.example"))->pattern, "a.example");
-	assert_string_equal(snapshot_host(snapshot, SLICE_LIT("x.b.example"))->pattern, "*.b.example");
-	assert_string_equal(snapshot_host(snapshot, SLICE_LIT("c.b.example"))->pattern, "*.b.example");
-	assert_string_equal(snapshot_host(snapshot, SLICE_LIT("y.c.b.example"))->pattern, "*.c.b.example");
+	assert_string_equal(found(snapshot, "b.example"), "");
+	assert_string_equal(found(snapshot, ""), "");
+	assert_string_equal(named(snapshot, "A.example"), "");
+	assert_string_equal(named(snapshot, "a.example."), "");
+	assert_string_equal(named(snapshot, "x.b.example"), "");
+	assert_string_equal(named(snapshot, "*.b.example"), "");
+	assert_string_equal(named(snapshot, "b.example"), "");
+	assert_string_equal(named(snapshot, ""), "");
+	assert_string_equal(named(snapshot, "a.example"), "a.example");
+	assert_string_equal(found(snapshot, "a.example"), "a.example");
+	assert_string_equal(found(snapshot, "x.b.example"), "*.b.example");
+	assert_string_equal(found(snapshot, "c.b.example"), "*.b.example");
+	assert_string_equal(found(snapshot, "y.c.b.example"), "*.c.b.example");
 	assert_string_equal(snapshot_worker(snapshot, NULL, SLICE_LIT("a.example"), SLICE_LIT("/xy"))->name, "w");
 	assert_null(snapshot_worker(snapshot, NULL, SLICE_LIT("a.example"), SLICE_LIT("/y")));
 	assert_true(snapshot_routed(snapshot, SLICE_LIT("a.example")));
