@@ -208,7 +208,7 @@ static bool is_plain(struct slice s)
 	return true;
 }
 
-bool text_has_control(struct slice s)
+HOT bool text_has_control(struct slice s)
 {
 	if (is_plain(s))
 		return false;

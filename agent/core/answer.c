@@ -91,7 +91,7 @@ static bool begins(struct slice name, struct slice prefix)
 	return true;
 }
 
-static bool is_set_by_us(const struct headers_conf *conf, struct slice name)
+static HOT bool is_set_by_us(const struct headers_conf *conf, struct slice name)
 {
 	/* They all begin with a "c"; few of a worker's do. */
 	if (name.len == 0 || name.ptr[0] != 'c')
@@ -189,7 +189,7 @@ static int64_t reusable_until(const struct request *req)
 	return until;
 }
 
-enum err answer_allow(struct request *req, const struct policy_result *result)
+HOT enum err answer_allow(struct request *req, const struct policy_result *result)
 {
 	struct slice sent;
 	enum err err;

@@ -264,7 +264,7 @@ static NOINLINE enum err rewrite_path(struct arena *arena, struct slice raw, str
 	return err;
 }
 
-enum err canon_path(struct arena *arena, struct slice raw, struct slice *out)
+HOT enum err canon_path(struct arena *arena, struct slice raw, struct slice *out)
 {
 	if (raw.len == 0 || (raw.ptr[0] != '/' && raw.ptr[0] != '\\'))
 		return ERR_FORMAT;

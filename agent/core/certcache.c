@@ -74,7 +74,7 @@ struct certcache {
 	struct certcache_stats stats;
 };
 
-static int key_differs(const void *a, const void *b)
+static HOT int key_differs(const void *a, const void *b)
 {
 	const struct key *x = a, *y = b;
 

@@ -60,7 +60,7 @@ static void use_world(struct engine *engine, struct snapshot *snapshot, struct p
 	DL_APPEND(engine->worlds, world);
 }
 
-static void world_unpin(struct engine *engine, struct world *world)
+static HOT void world_unpin(struct engine *engine, struct world *world)
 {
 	if (--world->pins)
 		return;
@@ -134,10 +134,11 @@ static void give_id(struct engine *engine, struct request *req)
 	req->verdict.id = slice_of(id, REQUEST_ID_DIGITS);
 }
 
-void engine_wake(struct engine *engine)
+void engine_wake(struct engine *engine, int64_t now_ns)
 {
 	engine->awake = true;
-	engine->clock_known = false;
+	engine->clock_ns = now_ns;
+	engine->clock_known = true;
 	engine->slow = 0;
 }
 
@@ -158,7 +159,7 @@ static void read_clocks(struct engine *engine, struct request *req)
 	req->now_s = engine->wall_s;
 }
 
-static void enter_world(struct engine *engine, struct request *req)
+static HOT void enter_world(struct engine *engine, struct request *req)
 {
 	req->world = engine->world;
 	req->world->pins++;
@@ -169,7 +170,7 @@ static void enter_world(struct engine *engine, struct request *req)
 	certcache_expect(engine->cache, request_bytes(req, ARG_CERT));
 }
 
-static void begin(struct engine *engine, struct request *req)
+static HOT void begin(struct engine *engine, struct request *req)
 {
 	if (req->world)
 		return;
@@ -210,7 +211,7 @@ static void respond(struct request *req, const struct policy_result *result)
 		engine_fail(req, REASON_POLICY_ERROR);
 }
 
-static void apply(struct engine *engine, struct request *req, const struct policy_result *result)
+static HOT void apply(struct engine *engine, struct request *req, const struct policy_result *result)
 {
 	switch (result->outcome) {
 	case POLICY_PASSED:
@@ -411,7 +412,7 @@ static enum reason know_certificate(struct engine *engine, struct request *req)
 	return stage_certificate(req, engine->cache);
 }
 
-static enum engine_state decide(struct engine *engine, struct ticket *ticket)
+static HOT enum engine_state decide(struct engine *engine, struct ticket *ticket)
 {
 	struct request *req = ticket->req;
 	const struct worker_conf *worker;
@@ -508,7 +509,7 @@ static void record(struct engine *engine, const struct request *req, int64_t too
 		engine->env.record(engine->env.arg, buf_slice(&engine->record));
 }
 
-static void count_cache(struct engine *engine)
+static HOT void count_cache(struct engine *engine)
 {
 	struct metrics *metrics = &engine->metrics;
 	struct certcache_stats stats;
@@ -543,7 +544,7 @@ static void note_certificate(struct engine *engine, const struct request *req)
 		  entry->cert->subject_dn, req->now_s);
 }
 
-void engine_release(struct engine *engine, struct request *req)
+HOT void engine_release(struct engine *engine, struct request *req)
 {
 	int64_t took_ns = read_clock(engine) - req->started_ns;
 

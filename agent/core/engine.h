@@ -118,10 +118,11 @@ void engine_refuse(struct engine *engine, struct request *req, enum reason reaso
 
 /*
  * Around a batch of requests that are submitted and released one after the
- * other in one wake-up: each then begins when the one before it ended, which
- * spares a reading of the clock. Without them every request reads the clock.
+ * other in one wake-up: the first then began at now_ns (monotonic), and each
+ * other one when the one before it ended, which spares readings of the clock.
+ * Without them every request reads the clock.
  */
-void engine_wake(struct engine *engine);
+void engine_wake(struct engine *engine, int64_t now_ns);
 void engine_rest(struct engine *engine);
 
 /* True when limits.inflight requests are pending in this process. */

@@ -224,7 +224,7 @@ enum reason stage_admit(struct request *req)
 	return reason;
 }
 
-enum reason stage_certificate(struct request *req, struct certcache *cache)
+HOT enum reason stage_certificate(struct request *req, struct certcache *cache)
 {
 	struct certcache_query query = {
 		.snapshot = req->snapshot,
@@ -294,7 +294,7 @@ static enum reason refuse_revocation(struct request *req)
 	return reason;
 }
 
-enum reason stage_requirement(struct request *req)
+HOT enum reason stage_requirement(struct request *req)
 {
 	if (req->rule->require == REQUIRE_NONE)
 		return REASON_ALLOWED;

@@ -161,7 +161,7 @@ void authz_feed(struct authz_session *session, struct slice in)
 	session->now = session->hooks->now_ns(session->arg);
 	session->in_feed = true;
 	metric_add(&session->shared->stats->bytes_in, in.len);
-	engine_wake(session->shared->engine);
+	engine_wake(session->shared->engine, session->now);
 	err = h2_feed(session->h2, in, session->now, &why);
 	engine_rest(session->shared->engine);
 	if (err)

@@ -55,7 +55,7 @@ static void drive(struct http_server *server)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
-	engine_wake(server->engine);
+	engine_wake(server->engine, loop_now_ns(server->conns.loop));
 	MHD_run(server->daemon);
 	engine_rest(server->engine);
 	forget_lost(server);

@@ -20,21 +20,21 @@ static void arm(struct session_conn *conn)
 	loop_timer_set(conn->timer, at > now ? at - now : 0);
 }
 
-int64_t session_conn_now(void *arg)
+HOT int64_t session_conn_now(void *arg)
 {
 	struct session_conn *conn = arg;
 
 	return loop_now_ns(conn->conns->conns.loop);
 }
 
-struct buf *session_conn_out(void *arg)
+HOT struct buf *session_conn_out(void *arg)
 {
 	struct session_conn *conn = arg;
 
 	return stream_out(conn->stream);
 }
 
-size_t session_conn_waiting(void *arg)
+HOT size_t session_conn_waiting(void *arg)
 {
 	struct session_conn *conn = arg;
 
@@ -77,7 +77,7 @@ void session_conn_complain(void *arg, const char *what, const char *hint)
 	conns_complain(&conn->conns->conns, stream_peer(conn->stream), what, hint);
 }
 
-static size_t on_data(void *arg, struct slice in)
+static HOT size_t on_data(void *arg, struct slice in)
 {
 	struct session_conn *conn = arg;
 	size_t used = conn->conns->ops->feed(conn->session, in);

@@ -281,7 +281,7 @@ static bool owes_goodbye(const struct spoe_session *session)
  * that crosses the DISCONNECT hangs for the whole processing timeout, so it is
  * told only after a pause: health checks have sent its questions elsewhere then.
  */
-static void drain_step(struct spoe_session *session)
+static HOT void drain_step(struct spoe_session *session)
 {
 	if (!owes_goodbye(session) || session->now < goodbye_at(session))
 		return;
@@ -297,7 +297,7 @@ size_t spoe_feed(struct spoe_session *session, struct slice in)
 
 	session->now = session->hooks->now_ns(session->arg);
 	session->in_feed = true;
-	engine_wake(session->shared->engine);
+	engine_wake(session->shared->engine, session->now);
 	while (session->phase != SPOE_OVER && left.len) {
 		if (is_stuffed(session)) {
 			pause_reading(session);

@@ -182,7 +182,7 @@ static inline struct spop_frame header_of(const struct spoe_ids *ids)
 				    .stream_id = ids->stream, .frame_id = ids->frame };
 }
 
-enum err spoe_ack_encode(struct buf *out, const struct spoe_ids *ids, const struct verdict *verdict,
+HOT enum err spoe_ack_encode(struct buf *out, const struct spoe_ids *ids, const struct verdict *verdict,
 			 size_t max)
 {
 	struct spop_frame header = header_of(ids);

@@ -33,7 +33,7 @@ static const struct spoe_hooks hooks = {
 	.complain = complain,
 };
 
-static size_t feed(void *session, struct slice in)
+static HOT size_t feed(void *session, struct slice in)
 {
 	return spoe_feed(session, in);
 }
@@ -43,7 +43,7 @@ static void writable(void *session)
 	spoe_writable(session);
 }
 
-static int64_t deadline(const void *session)
+static HOT int64_t deadline(const void *session)
 {
 	return spoe_deadline(session);
 }

@@ -121,7 +121,7 @@ static void serve(struct loop *loop)
 	}
 }
 
-static void run_batch(struct loop *loop)
+static HOT void run_batch(struct loop *loop)
 {
 	loop->in_batch = true;
 	while (!list_empty(&loop->serve) || !list_empty(&loop->write)) {
@@ -172,7 +172,7 @@ static void note_stall(struct loop_stalls *stalls, int64_t took)
 }
 
 /* libev calls this instead of invoking what is pending: once a wake-up. */
-static void wake_up(struct ev_loop *ev)
+static HOT void wake_up(struct ev_loop *ev)
 {
 	struct loop *loop = ev_userdata(ev);
 
@@ -188,7 +188,7 @@ static void wake_up(struct ev_loop *ev)
 	note_stall(&loop->stalls, clock_mono_ns() - loop->now_ns);
 	if (!list_empty(&loop->soon) || !list_empty(&loop->end))
 		ev_idle_start(ev, &loop->awake);
-	else
+	else if (ev_is_active(&loop->awake))
 		ev_idle_stop(ev, &loop->awake);
 }
 

@@ -24,7 +24,7 @@ static void want(struct ev_loop *ev, struct ev_io *w, bool wanted)
 		ev_io_stop(ev, w);
 }
 
-void stream_watch(struct stream *s)
+HOT void stream_watch(struct stream *s)
 {
 	struct ev_loop *ev = loop_ev(s->loop);
 
@@ -108,7 +108,7 @@ static void shake(struct stream *s)
 	stream_watch(s);
 }
 
-static void on_readable(struct ev_loop *ev, struct ev_io *w, int events)
+static HOT void on_readable(struct ev_loop *ev, struct ev_io *w, int events)
 {
 	struct stream *s = w->data;
 

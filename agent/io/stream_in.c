@@ -41,7 +41,7 @@ static void keep(struct stream *s, const uint8_t *base, size_t total, size_t use
 }
 
 /* False when the stream is gone. */
-static bool offer(struct stream *s, const uint8_t *base, size_t total)
+static HOT bool offer(struct stream *s, const uint8_t *base, size_t total)
 {
 	size_t used;
 
@@ -61,7 +61,7 @@ static bool offer(struct stream *s, const uint8_t *base, size_t total)
  * After on_data: what it has written leaves now, or with that of the few others of its batch. Not at the end of
  * the wake-up: the bytes are still in the processor's cache.
  */
-static void settle(struct stream *s)
+static HOT void settle(struct stream *s)
 {
 	if (!stream_waiting(s) || s->blocked) {
 		/* Who reads nothing is read no further: its answers would pile up here. */
@@ -151,7 +151,7 @@ static bool waits(struct stream *s, const uint8_t *base, size_t len)
 	return !s->transport->pending && loop_in_batch(s->loop, LOOP_SERVE, &s->offer_task, len);
 }
 
-void stream_read(struct stream *s)
+HOT void stream_read(struct stream *s)
 {
 	enum transport_result result;
 	size_t room, got = 0, have = stream_kept(s), total = have;

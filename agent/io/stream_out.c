@@ -41,10 +41,12 @@ static void update_blocked(struct stream *s, bool progress)
 	struct ev_loop *ev = loop_ev(s->loop);
 
 	s->blocked = stream_waiting(s) > 0;
-	if (!s->blocked || s->limits.blocked_ns == 0)
+	if (s->blocked && s->limits.blocked_ns) {
+		if (progress || !ev_is_active(&s->deadline))
+			loop_start_timer(s->loop, &s->deadline, s->limits.blocked_ns);
+	} else if (ev_is_active(&s->deadline)) {
 		ev_timer_stop(ev, &s->deadline);
-	else if (progress || !ev_is_active(&s->deadline))
-		loop_start_timer(s->loop, &s->deadline, s->limits.blocked_ns);
+	}
 }
 
 /* False when the stream is gone. */
@@ -78,7 +80,7 @@ static void flushed_last(struct stream *s)
 	stream_close(s, ERR_OK);
 }
 
-void stream_flush_task(struct loop_task *task)
+HOT void stream_flush_task(struct loop_task *task)
 {
 	struct stream *s = OF_TASK(task, flush_task);
 	enum err why = ERR_IO;

@@ -26,7 +26,7 @@ enum err transport_errno(int fault)
 	return ERR_IO;
 }
 
-static enum transport_result plain_read(void *state, void *to, size_t room, size_t *got,
+static HOT enum transport_result plain_read(void *state, void *to, size_t room, size_t *got,
 					enum err *why)
 {
 	ssize_t n;
@@ -44,7 +44,7 @@ static enum transport_result plain_read(void *state, void *to, size_t room, size
 	return TRANSPORT_FAULT;
 }
 
-static enum transport_result plain_write(void *state, const void *from, size_t len, size_t *put,
+static HOT enum transport_result plain_write(void *state, const void *from, size_t len, size_t *put,
 					 enum err *why)
 {
 	ssize_t n;

@@ -61,7 +61,7 @@ static int refuse_index(lua_State *L)
 }
 
 /* Its upvalues are the columns of l_request.c. */
-static int on_index(lua_State *L)
+static HOT int on_index(lua_State *L)
 {
 	static index_function *const indexes[16] = {
 		[HANDLE_REQUEST] = request_index,   [HANDLE_CF] = cf_index,

@@ -91,7 +91,7 @@ static struct slice new_name(lua_State *L, struct task *task, int arg, const cha
 }
 
 /* The lower-case name of an argument; *fault says why it may not be set. Lives as long as the request. */
-static struct slice name_at(lua_State *L, struct task *task, int arg, const char **fault)
+static HOT struct slice name_at(lua_State *L, struct task *task, int arg, const char **fault)
 {
 	const void *key = lua_topointer(L, arg);
 	const struct header_name *known = name_slot(task->state, key);
@@ -118,7 +118,7 @@ static bool may_be_blank(uint8_t c)
 }
 
 /* A text or a number, blanks at its ends taken off as Fetch does. */
-static struct slice value_at(lua_State *L, int arg)
+static HOT struct slice value_at(lua_State *L, int arg)
 {
 	struct slice value;
 
@@ -151,7 +151,7 @@ static void check_done(lua_State *L, enum err err)
 		task_no_memory(L);
 }
 
-static int headers_set_call(lua_State *L)
+static HOT int headers_set_call(lua_State *L)
 {
 	struct object *object = handle_check(L, 1, HANDLE_HEADERS);
 	struct task *task = state_of(L)->current;
@@ -334,7 +334,7 @@ int headers_pairs(lua_State *L, struct task *task, unsigned number)
 	return pairs_of_list(L);
 }
 
-int headers_index(lua_State *L, struct task *task, unsigned object, enum atom key)
+HOT int headers_index(lua_State *L, struct task *task, unsigned object, enum atom key)
 {
 	(void)task;
 	(void)object;

@@ -55,7 +55,7 @@ static int push_url(lua_State *L, const struct task *task)
 	return 1;
 }
 
-int request_index(lua_State *L, struct task *task, unsigned object, enum atom key)
+HOT int request_index(lua_State *L, struct task *task, unsigned object, enum atom key)
 {
 	switch (key) {
 	case ATOM_cf:
@@ -96,7 +96,7 @@ static int push_protocol(lua_State *L, const struct task *task)
 	return 1;
 }
 
-int cf_index(lua_State *L, struct task *task, unsigned object, enum atom key)
+HOT int cf_index(lua_State *L, struct task *task, unsigned object, enum atom key)
 {
 	(void)object;
 	switch (key) {
@@ -172,7 +172,7 @@ static void push_new_fact(lua_State *L, const struct task *task, enum fact fact)
 }
 
 /* The first read of a fact in a call, or of one certificate. */
-static NOINLINE int keep_fact(lua_State *L, struct task *task, enum fact fact)
+static NOINLINE HOT int keep_fact(lua_State *L, struct task *task, enum fact fact)
 {
 	struct state *state = task->state;
 
@@ -216,7 +216,7 @@ static NOINLINE int unknown_property(lua_State *L)
 	return luaL_error(L, "tlsClientAuth has no property \"%s\"", word);
 }
 
-int client_auth_index(lua_State *L, struct task *task, unsigned object, enum atom key)
+HOT int client_auth_index(lua_State *L, struct task *task, unsigned object, enum atom key)
 {
 	(void)object;
 	return key >= ATOM_FACT ? push_fact(L, task, (enum fact)(key - ATOM_FACT)) : unknown_property(L);
@@ -368,7 +368,7 @@ int ctx_index(lua_State *L, struct task *task, unsigned object, enum atom key)
 }
 
 /* Request.new(request): a copy whose headers can be set. */
-static int request_new(lua_State *L)
+static HOT int request_new(lua_State *L)
 {
 	struct task *task = task_current(L, "Request.new");
 	struct object *from = handle_object(L, 1, HANDLE_REQUEST), *copy;

@@ -172,7 +172,7 @@ int response_index(lua_State *L, struct task *task, unsigned number, enum atom k
 	return 1;
 }
 
-static int fetch(lua_State *L)
+static HOT int fetch(lua_State *L)
 {
 	struct task *task = task_current(L, "fetch");
 	struct object *request = handle_object(L, 1, HANDLE_REQUEST), *response;

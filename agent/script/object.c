@@ -14,7 +14,7 @@ struct object *object_new(struct arena *arena, enum object_type type)
 	return object;
 }
 
-static void forget(struct object *object, struct slice name)
+static HOT void forget(struct object *object, struct slice name)
 {
 	struct edit **at = &object->edits;
 
@@ -51,7 +51,7 @@ static inline uint8_t *put_varstr(uint8_t *at, struct slice s)
 }
 
 /* The pair is encoded once, behind its edit, where the value then stands too. */
-static enum err add(struct object *object, struct arena *arena, struct slice name,
+static HOT enum err add(struct object *object, struct arena *arena, struct slice name,
 		    struct slice value, bool removes, bool adds)
 {
 	size_t head = varstr_size(name), whole = head + (adds ? varstr_size(value) : 0);
@@ -129,7 +129,7 @@ static uint8_t *copy(uint8_t *at, const struct edit *edit, size_t len)
 	return at + len;
 }
 
-enum err object_blocks(const struct object *object, struct arena *arena, struct slice *del,
+HOT enum err object_blocks(const struct object *object, struct arena *arena, struct slice *del,
 		       struct slice *set)
 {
 	uint8_t *del_at, *set_at;

@@ -101,7 +101,7 @@ static struct state *open_again(struct policy_set *set, const struct worker_conf
 	return state;
 }
 
-static enum policy_state set_start(struct policy_set *set, struct policy_call *call)
+static HOT enum policy_state set_start(struct policy_set *set, struct policy_call *call)
 {
 	size_t index = call->worker->index;
 	enum policy_state result;

@@ -133,7 +133,7 @@ static void make_ready(struct task *task)
 }
 
 /* Runs the thread until it returns, fails or has used a slice. Every way from C into a worker is this one. */
-static enum policy_state run(struct task *task, int argc)
+static HOT enum policy_state run(struct task *task, int argc)
 {
 	struct state *state = task->state;
 	int count = 0, status;
@@ -252,7 +252,7 @@ _Noreturn void task_not_sent(lua_State *L, const char *prefix, struct slice argu
 		     SLICE_FMT(argument));
 }
 
-struct object *task_object(lua_State *L, struct task *task, enum object_type type,
+HOT struct object *task_object(lua_State *L, struct task *task, enum object_type type,
 			   unsigned *number)
 {
 	struct object *object;

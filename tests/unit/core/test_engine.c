@@ -312,8 +312,11 @@ static void a_batch_reads_the_clock_once_a_request(void **state)
 	struct rig_request *first, *second;
 
 	(void)state;
-	engine_wake(rig->engine);
+	engine_wake(rig->engine, rig_mono_ns);
+	rig_sleep(3000);
+	/* The first one began with the batch. */
 	first = rig_ask(rig, NULL);
+	assert_true(first->req.started_ns == rig_mono_ns - 3000);
 	rig_sleep(5000);
 	rig_done(first);
 	rig_sleep(7000);
@@ -334,7 +337,7 @@ static void the_wall_clock_of_a_batch_is_at_most_10_ms_old(void **state)
 	struct rig_request *request;
 
 	(void)state;
-	engine_wake(rig->engine);
+	engine_wake(rig->engine, rig_mono_ns);
 	rig_done(rig_ask(rig, NULL));
 	rig_wall_s += 5;
 	rig_mono_ns += 10000000;

@@ -40,7 +40,7 @@ static void quick_calls_never_queue(void **state)
 	struct rig_request *requests[8];
 
 	(void)state;
-	engine_wake(rig->engine);
+	engine_wake(rig->engine, rig_mono_ns);
 	for (size_t i = 0; i < 8; i++) {
 		requests[i] = rig_ask(rig, NULL);
 		assert_int_equal(requests[i]->state, ENGINE_DONE);
@@ -58,7 +58,7 @@ static void slow_calls_of_a_batch_queue(void **state)
 	struct rig_request *requests[SLOW + 2];
 
 	(void)state;
-	engine_wake(rig->engine);
+	engine_wake(rig->engine, rig_mono_ns);
 	for (size_t i = 0; i < SLOW + 2; i++) {
 		requests[i] = rig_ask(rig, NULL);
 		assert_int_equal(requests[i]->state, ENGINE_PENDING);
@@ -87,12 +87,12 @@ static void another_batch_starts_at_once(void **state)
 	struct rig_request *requests[SLOW + 2];
 
 	(void)state;
-	engine_wake(rig->engine);
+	engine_wake(rig->engine, rig_mono_ns);
 	for (size_t i = 0; i < SLOW + 1; i++)
 		requests[i] = rig_ask(rig, NULL);
 	engine_rest(rig->engine);
 	rig->state = POLICY_DONE;
-	engine_wake(rig->engine);
+	engine_wake(rig->engine, rig_mono_ns);
 	requests[SLOW + 1] = rig_ask(rig, NULL);
 	engine_rest(rig->engine);
 	assert_int_equal(requests[SLOW + 1]->state, ENGINE_DONE);
@@ -106,7 +106,7 @@ static void what_queues_can_be_cancelled(void **state)
 	struct rig_request *requests[SLOW + 1];
 
 	(void)state;
-	engine_wake(rig->engine);
+	engine_wake(rig->engine, rig_mono_ns);
 	for (size_t i = 0; i < SLOW + 1; i++)
 		requests[i] = rig_ask(rig, NULL);
 	engine_rest(rig->engine);
@@ -126,7 +126,7 @@ static void what_queues_keeps_its_configuration(void **state)
 	struct snapshot *before = engine_snapshot(rig->engine);
 
 	(void)state;
-	engine_wake(rig->engine);
+	engine_wake(rig->engine, rig_mono_ns);
 	for (size_t i = 0; i < SLOW + 1; i++)
 		requests[i] = rig_ask(rig, NULL);
 	engine_rest(rig->engine);

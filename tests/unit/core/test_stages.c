@@ -308,7 +308,7 @@ static void what_the_cache_counts_is_told_when_a_batch_is_over(void **state)
 	(void)state;
 	CHECK(REASON_ALLOWED, "decision", ALICE);
 	assert_int_equal(cache_looks(), before + 1);
-	engine_wake(rig->engine);
+	engine_wake(rig->engine, rig_mono_ns);
 	CHECK(REASON_ALLOWED, "decision", ALICE);
 	CHECK(REASON_ALLOWED, "decision", ALICE);
 	engine_rest(rig->engine);
