@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "machine.h"
 
 /* Descriptors besides those of SPOP connections: listeners, admin, control, loops, files. */
 #define DESCRIPTORS_BESIDES 256
@@ -38,6 +39,7 @@ static int make_folders(const char *path)
 
 void system_state_folder(const struct config *config, struct diag_list *diag)
 {
+	const char *fault, *hint;
 	struct stat st;
 
 	if (stat(config->state, &st) != 0) {
@@ -48,11 +50,9 @@ void system_state_folder(const struct config *config, struct diag_list *diag)
 			 "state %s: %s", config->state, strerror(errno));
 		return;
 	}
-	if (!S_ISDIR(st.st_mode))
-		diag_add(diag, DIAG_ERROR, config->file, 0, NULL, "state %s is not a folder", config->state);
-	else if (st.st_mode & (S_IWGRP | S_IWOTH))
-		diag_add(diag, DIAG_ERROR, config->file, 0, "chmod go-w it",
-			 "state %s can be written by others", config->state);
+	fault = machine_state_fault(&st, &hint);
+	if (fault)
+		diag_add(diag, DIAG_ERROR, config->file, 0, hint, "state %s %s", config->state, fault);
 	else if (st.st_uid != geteuid() && st.st_uid != 0)
 		diag_add(diag, DIAG_ERROR, config->file, 0, "chown it to the agent's user",
 			 "state %s belongs to uid %u", config->state, (unsigned)st.st_uid);

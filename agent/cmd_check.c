@@ -6,6 +6,7 @@
 #include "config_load.h"
 #include "haproxy_check.h"
 #include "lists_offline.h"
+#include "machine.h"
 #include "script/policy_lua.h"
 #include "setup.h"
 
@@ -25,9 +26,9 @@ static int parse(struct options *o, int argc, char **argv)
 	const struct cli_command command = {
 		"check", "",
 		"Reads the configuration and all that it names, and tells every fault with file and\n"
-		"line, and what reads like a mistake. With --haproxy also what makes that front\n"
-		"unsafe, or fail open. Exits 1 when something is an error; warnings and lints don't\n"
-		"change the exit code.",
+		"line, what reads like a mistake, and what this machine lacks for it. With --haproxy\n"
+		"also what makes that front unsafe, or fail open. Exits 1 when something is an error;\n"
+		"warnings and lints don't change the exit code.",
 		rows,
 	};
 
@@ -76,6 +77,7 @@ int cmd_check(int argc, char **argv)
 	/* What is wrong is in diag, and that decides. */
 	if (setup_new(path, NULL, 1, &diag, &setup) == ERR_OK) {
 		lint(setup->snapshot, &diag);
+		machine_lint(snapshot_config(setup->snapshot), path, &diag);
 		revocation_unref(lists_offline(setup->snapshot, clock_wall_s(), NULL, &diag));
 	}
 	if (o.haproxy)

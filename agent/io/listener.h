@@ -33,6 +33,9 @@ enum err listener_new(struct loop *loop, const struct listener_address *address,
 		      void (*accepted)(void *arg, int fd), void *arg, const char **error,
 		      struct listener **out) MUST_USE;
 
+/* True when there is such a group, by name or number: else listener_new() would refuse it. */
+bool listener_group_exists(const char *name);
+
 /* The port it got (TCP), for port 0. */
 uint16_t listener_port(const struct listener *listener);
 

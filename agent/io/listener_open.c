@@ -151,7 +151,8 @@ static enum err clear_path(const struct sockaddr_un *to)
 	return ERR_OK;
 }
 
-static enum err find_group(const char *name, gid_t *out)
+/* The group of that name, or of that number. */
+static bool find_group(const char *name, gid_t *out)
 {
 	struct group entry, *found = NULL;
 	char room[4096];
@@ -159,13 +160,19 @@ static enum err find_group(const char *name, gid_t *out)
 
 	if (getgrnam_r(name, &entry, room, sizeof(room), &found) == 0 && found) {
 		*out = found->gr_gid;
-		return ERR_OK;
+		return true;
 	}
-	if (slice_to_u64(slice_str(name), UINT32_MAX - 1, &number)) {
-		*out = (gid_t)number;
-		return ERR_OK;
-	}
-	return fail(ERR_IO, "there is no group \"%s\"", name);
+	if (!slice_to_u64(slice_str(name), UINT32_MAX - 1, &number))
+		return false;
+	*out = (gid_t)number;
+	return true;
+}
+
+bool listener_group_exists(const char *name)
+{
+	gid_t ignored;
+
+	return find_group(name, &ignored);
 }
 
 static enum err set_rights(const struct listener_address *address, const char *path)
@@ -173,8 +180,8 @@ static enum err set_rights(const struct listener_address *address, const char *p
 	gid_t group = (gid_t)-1;
 
 	if (address->group) {
-		if (find_group(address->group, &group))
-			return ERR_IO;
+		if (!find_group(address->group, &group))
+			return fail(ERR_IO, "there is no group \"%s\"", address->group);
 		if (lchown(path, (uid_t)-1, group) < 0)
 			return fail(ERR_IO, "cannot give it to group %s: %s", address->group,
 				    strerror(errno));

@@ -22,6 +22,10 @@ def lines(faults, severity="error"):
     return sorted({fault["line"] for fault in faults if fault["severity"] == severity})
 
 
+def warnings(faults):
+    return [fault["message"] for fault in faults if fault["severity"] == "warning"]
+
+
 def test_fine():
     """a configuration without faults is exit 0"""
     path = config("check-fine")
@@ -49,6 +53,41 @@ def test_read_once():
         check(path)
         spent.append(os.times().children_user - before)
     assert spent[1] < 1.6 * spent[0], spent
+
+
+def test_this_machine():
+    """what run would refuse on this machine is a warning, and run says the same"""
+    lacking = config("check-machine", listen='spop = { { "unix:spop.sock", group = "no-such-group" } }',
+                     more='decisions = { log = "missing/decisions.log" },')
+    (lacking.parent / "state").mkdir()
+    (lacking.parent / "state").chmod(0o777)
+    warned = warnings(check(lacking))
+    equal(len(warned), 3)
+    code, _, err = mtlsguard("run", "-c", lacking)
+    equal(code, 1)
+    for words in ('there is no group "no-such-group"', "No such file or directory", "can be written by others"):
+        equal(sum(words in message for message in warned), 1)
+        contains(err, words)
+
+
+def test_this_machine_has_all():
+    """no warning where the group and the folders are there, or where run makes the folder"""
+    path = config("check-machine-all", listen='spop = { { "unix:spop.sock", group = "root" } }',
+                  more='decisions = { log = "decisions.log" },')
+    equal(warnings(check(path)), [])
+    (path.parent / "state").mkdir(0o750)
+    equal(warnings(check(path)), [])
+
+
+def test_files_for_folders():
+    """a file where a folder has to be"""
+    path = config("check-machine-files", more='decisions = { log = "file/decisions.log" },')
+    write(path.parent / "file", "")
+    write(path.parent / "state", "")
+    warned = warnings(check(path))
+    equal(len(warned), 2)
+    for message in warned:
+        contains(message, "is not a folder")
 
 
 def test_all_at_once():
