@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/word.h"
+
 void text_hex(struct buf *b, struct slice s, bool upper)
 {
 	const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
@@ -89,30 +91,16 @@ size_t utf8_length(struct slice s)
 	return n;
 }
 
-#define HIGH_BITS UINT64_C(0x8080808080808080)
-
 /* Bytes of ASCII at the front, eight at a time. */
 static size_t ascii_run(struct slice s)
 {
 	size_t n = 0;
-	uint64_t v;
 
-	for (; n + sizeof(v) <= s.len; n += sizeof(v)) {
-		memcpy(&v, s.ptr + n, sizeof(v));
-		if (v & HIGH_BITS)
-			break;
-	}
+	while (n + 8 <= s.len && !(word_at(s.ptr + n) & WORD_HIGH_BITS))
+		n += 8;
 	while (n < s.len && s.ptr[n] < 0x80)
 		n++;
 	return n;
-}
-
-static uint64_t word_at(const uint8_t *p)
-{
-	uint64_t word;
-
-	memcpy(&word, p, sizeof(word));
-	return word;
 }
 
 /* What nearly every text is. The last bytes may be looked at twice. */
@@ -131,7 +119,7 @@ static bool is_ascii(struct slice s)
 		all |= word_at(p) | word_at(p + 8) | word_at(p + 16) | word_at(p + 24);
 	for (; left > 8; p += 8, left -= 8)
 		all |= word_at(p);
-	return !((all | word_at(s.ptr + s.len - 8)) & HIGH_BITS);
+	return !((all | word_at(s.ptr + s.len - 8)) & WORD_HIGH_BITS);
 }
 
 bool utf8_valid(struct slice s)
@@ -162,14 +150,12 @@ bool text_is_token(struct slice s)
 	return s.len > 0;
 }
 
-#define ONES UINT64_C(0x0101010101010101)
-
 /* Sets the highest bit of a byte, unless all eight are of 0x20 to 0x7e: those neither borrow nor carry here. */
 static uint64_t unplain(const uint8_t *eight)
 {
 	uint64_t word = word_at(eight);
 
-	return (word - ONES * 0x20) | (word + ONES);
+	return (word - WORD_ONES * 0x20) | (word + WORD_ONES);
 }
 
 /* GCC and Clang: 16 bytes that are worked on at once, each for itself. */
@@ -192,7 +178,7 @@ static bool is_long_plain(struct slice s)
 	for (size_t i = 0; i < s.len - sizeof(all); i += sizeof(all))
 		all |= unplain_octets(s.ptr + i);
 	memcpy(halves, &all, sizeof(halves));
-	return !((halves[0] | halves[1]) & HIGH_BITS);
+	return !((halves[0] | halves[1]) & WORD_HIGH_BITS);
 }
 
 /* ASCII that can be printed, which nearly every text is. */
@@ -201,7 +187,7 @@ static bool is_plain(struct slice s)
 	if (s.len >= sizeof(octets))
 		return is_long_plain(s);
 	if (s.len >= 8)
-		return !((unplain(s.ptr) | unplain(s.ptr + s.len - 8)) & HIGH_BITS);
+		return !((unplain(s.ptr) | unplain(s.ptr + s.len - 8)) & WORD_HIGH_BITS);
 	for (size_t i = 0; i < s.len; i++)
 		if (s.ptr[i] < 0x20 || s.ptr[i] > 0x7e)
 			return false;

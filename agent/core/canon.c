@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/canon.h"
 
-#include <endian.h>
+#include "base/word.h"
 
 #define HOST_MAX 253
 
@@ -134,22 +134,10 @@ static unsigned hex_digit(uint8_t c)
 	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(ascii_lower(c) - 'a') + 10;
 }
 
-#define ONES UINT64_C(0x0101010101010101)
-#define HIGH_BITS (ONES << 7)
-
-/* Eight bytes, of which the first is the highest. */
-static uint64_t word_at(const uint8_t *p)
-{
-	uint64_t word;
-
-	memcpy(&word, p, sizeof(word));
-	return be64toh(word);
-}
-
-/* The same of fewer, with letters before them. */
+/* As word_from_first() makes it, of fewer bytes, with letters before them. */
 static uint64_t word_of(struct slice few)
 {
-	uint64_t word = ONES * 'a';
+	uint64_t word = WORD_ONES * 'a';
 
 	for (size_t i = 0; i < few.len; i++)
 		word = word << 8 | few.ptr[i];
@@ -159,18 +147,18 @@ static uint64_t word_of(struct slice few)
 /* The highest bit of each byte that is not c, if all are ASCII. */
 static uint64_t differ(uint64_t word, uint8_t c)
 {
-	return (word ^ ONES * c) + ONES * 0x7f;
+	return (word ^ WORD_ONES * c) + WORD_ONES * 0x7f;
 }
 
 /* Printable ASCII without escape, "\", "#", "//" and a dot behind a slash. */
 static bool is_plain_word(uint64_t word)
 {
-	uint64_t printable = ~((word - ONES * 0x21) | (word + ONES));
+	uint64_t printable = ~((word - WORD_ONES * 0x21) | (word + WORD_ONES));
 	uint64_t ordinary = differ(word, '#') & differ(word, '%') & differ(word, '\\');
-	uint64_t slashes = ~differ(word, '/') & HIGH_BITS;
-	uint64_t dots_slashes = ~differ(word | ONES, '/'); /* '/' is '.' | 1 */
+	uint64_t slashes = ~differ(word, '/') & WORD_HIGH_BITS;
+	uint64_t dots_slashes = ~differ(word | WORD_ONES, '/'); /* '/' is '.' | 1 */
 
-	return !(~(printable & ordinary) & HIGH_BITS) && !(slashes >> 8 & dots_slashes);
+	return !(~(printable & ordinary) & WORD_HIGH_BITS) && !(slashes >> 8 & dots_slashes);
 }
 
 /* A look at eight bytes at a time, that overlap by one: each byte is seen with the one before it. */
@@ -179,9 +167,9 @@ static bool is_plain_path(struct slice raw)
 	if (raw.len < 8)
 		return is_plain_word(word_of(raw));
 	for (size_t i = 0; i < raw.len - 8; i += 7)
-		if (!is_plain_word(word_at(raw.ptr + i)))
+		if (!is_plain_word(word_from_first(raw.ptr + i)))
 			return false;
-	return is_plain_word(word_at(raw.ptr + raw.len - 8));
+	return is_plain_word(word_from_first(raw.ptr + raw.len - 8));
 }
 
 /* Decodes what may be decoded, refuses what hides a separator; out has room for raw.len bytes. */

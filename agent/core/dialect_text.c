@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/dialect_text.h"
 
+#include "base/word.h"
+
 static int hex(uint8_t c)
 {
 	uint8_t lower = ascii_lower(c);
@@ -10,8 +12,6 @@ static int hex(uint8_t c)
 	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-#define ONES UINT64_C(0x0101010101010101)
-
 /* Copies what stands before the first "%", eight bytes at a time. Returns its length. */
 static size_t copy_run(struct slice text, uint8_t *out)
 {
@@ -19,10 +19,10 @@ static size_t copy_run(struct slice text, uint8_t *out)
 	size_t n = 0;
 
 	for (; n + sizeof(v) <= text.len; n += sizeof(v)) {
-		memcpy(&v, text.ptr + n, sizeof(v));
+		v = word_at(text.ptr + n);
 		/* A byte that is "%" becomes zero, which a borrow shows. */
-		x = v ^ (ONES * '%');
-		if ((x - ONES) & ~x & (ONES * 0x80))
+		x = v ^ (WORD_ONES * '%');
+		if ((x - WORD_ONES) & ~x & (WORD_HIGH_BITS))
 			break;
 		memcpy(out + n, &v, sizeof(v));
 	}

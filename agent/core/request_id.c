@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/word.h"
+
 /* Eight hex digits at once: nibbles spread to octets, then all of them made letters where they must be. */
 static void hex_digits(uint8_t *out, uint32_t value)
 {
@@ -14,7 +16,7 @@ static void hex_digits(uint8_t *out, uint32_t value)
 	x = (x << 8 | x) & UINT64_C(0x00ff00ff00ff00ff);
 	x = (x << 4 | x) & UINT64_C(0x0f0f0f0f0f0f0f0f);
 	x += UINT64_C(0x3030303030303030) +
-	     (((x + UINT64_C(0x0606060606060606)) >> 4) & UINT64_C(0x0101010101010101)) * ('a' - '0' - 10);
+	     (((x + UINT64_C(0x0606060606060606)) >> 4) & WORD_ONES) * ('a' - '0' - 10);
 	x = __builtin_bswap64(x);
 	memcpy(out, &x, sizeof(x));
 }
