@@ -2,7 +2,6 @@
 """A CA that revokes, with the openssl command's own database, its OCSP responder, and an nginx that serves lists."""
 import concurrent.futures
 import datetime
-import os
 import pathlib
 import subprocess
 import time
@@ -129,10 +128,6 @@ class Ca:
         return time.monotonic()
 
 
-def faketime_library():
-    return next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-
-
 class Responder(Process):
     """`openssl ocsp` with a responder's certificate, which it reads its CA's database for. Answers hold for `minutes`; signer: another CA,
     whose responder's certificate signs; section: what that certificate is made as; index: another database; clock: seconds by which its
@@ -144,8 +139,7 @@ class Responder(Process):
         base = (signer or ca).folder / f"signs-as-{section}"
         if not base.with_suffix(".pem").exists():
             (signer or ca).issue(base.name, section=section)
-        # Without the faketime command between, which would be what stop() ends.
-        env = {**os.environ, "LD_PRELOAD": str(faketime_library()), "FAKETIME": f"{clock:+d}"} if clock else None
+        env = pki.faked(FAKETIME=f"{clock:+d}") if clock else None
         args = ["openssl", "ocsp", "-index", index or ca.folder / "index.txt", "-port", self.port, "-CA", ca.cert,
                  "-rsigner", f"{base}.pem", "-rkey", f"{base}.key", "-ignore_err", "-nmin", minutes]
         super().__init__(args, ca.folder / f"responder-{self.port}.log", env)

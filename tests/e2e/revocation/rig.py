@@ -15,8 +15,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "tests" / "env"), str(ROOT / "tests" / "cmd")]
 from agent import BUILD, Agent  # noqa: E402
 from cmdlib import Spop  # noqa: E402
+import pki  # noqa: E402
 from process import wait_for  # noqa: E402
-from revocable import faketime_library  # noqa: E402
 
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="mtlsguard-revocation-"))
 if "KEEP" not in os.environ:
@@ -69,8 +69,8 @@ class Clock:
     def __init__(self, path):
         self.path = pathlib.Path(path)
         self.set(0)
-        self.env = {**os.environ, "LD_PRELOAD": str(faketime_library()), "FAKETIME_TIMESTAMP_FILE": str(self.path), "FAKETIME_NO_CACHE": "1",
-                    "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
+        self.env = pki.faked(FAKETIME_TIMESTAMP_FILE=str(self.path), FAKETIME_NO_CACHE="1", FAKETIME_DONT_FAKE_MONOTONIC="1",
+                             DONT_FAKE_MONOTONIC="1", NO_FAKE_STAT="1")
 
     def set(self, seconds):
         draft = self.path.with_suffix(".draft")

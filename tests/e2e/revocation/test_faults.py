@@ -229,11 +229,20 @@ def without_numbers(text):
     return re.sub(r"\d+ bytes remaining", "N bytes remaining", text)
 
 
+SHARED = "too many bytes of lists are held at the same time"
+
+
 def said_of(case, this, lists):
     """What is told of its fault."""
     if case.row.kind == "OCSP":
         return re.findall(rf"OCSP responder {re.escape(case.server.url(''))}\S*: (.*)", this.agent.output())
-    return [row["error"] for (authority, _), row in lists.items() if authority.startswith(f"{case.name}-had-") and row["error"]]
+    for phase in "had", "never":
+        errors = [row["error"] for (authority, _), row in lists.items()
+                  if authority.startswith(f"{case.name}-{phase}-") and row["error"]]
+        # Lists that never end also use up what all of them share: at least one of them comes to its own end.
+        if not errors or any(error != SHARED for error in errors):
+            return [error for error in errors if error != SHARED]
+    return []
 
 
 def note_errors(matrix, this):
