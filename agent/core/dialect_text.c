@@ -22,7 +22,7 @@ static size_t copy_run(struct slice text, uint8_t *out)
 		v = word_at(text.ptr + n);
 		/* A byte that is "%" becomes zero, which a borrow shows. */
 		x = v ^ (WORD_ONES * '%');
-		if ((x - WORD_ONES) & ~x & (WORD_HIGH_BITS))
+		if ((x - WORD_ONES) & ~x & WORD_HIGH_BITS)
 			break;
 		memcpy(out + n, &v, sizeof(v));
 	}

@@ -42,7 +42,7 @@ struct engine {
 	unsigned slow;		/* calls of this batch that used up their slice */
 	struct request_ids ids;
 	bool awake;	     /* in a batch */
-	bool clock_known;    /* clock_ns was read in this batch */
+	bool clock_known;    /* clock_ns is of this batch */
 	int64_t clock_ns;    /* monotonic */
 	int64_t wall_read_ns; /* monotonic, when wall_s was read */
 	int64_t wall_s;

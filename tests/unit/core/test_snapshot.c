@@ -154,6 +154,8 @@ static void lookups(void **state)
 	assert_string_equal(found(snapshot, "y.c.b.example"), "*.c.b.example");
 	assert_string_equal(snapshot_worker(snapshot, NULL, SLICE_LIT("a.example"), SLICE_LIT("/xy"))->name, "w");
 	assert_null(snapshot_worker(snapshot, NULL, SLICE_LIT("a.example"), SLICE_LIT("/y")));
+	/* The index has the notes of the route table: without them every request would look its routes up. */
+	assert_int_not_equal(snapshot_host(snapshot, SLICE_LIT("a.example"))->routes, 0);
 	assert_true(snapshot_routed(snapshot, SLICE_LIT("a.example")));
 	assert_false(snapshot_routed(snapshot, SLICE_LIT("x.b.example")));
 	assert_null(snapshot_deny(snapshot, 0));
