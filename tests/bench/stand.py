@@ -7,10 +7,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "env"))
+from process import free_port  # noqa: E402,F401
+
 CORES = sorted(os.sched_getaffinity(0))
 AGENT_CORE, LOAD_CORE = CORES[0], CORES[-1]
 HOST = "bench.example.com"
@@ -42,12 +46,6 @@ return M
 
 class Unfit(Exception):
     """The measurement can't be made; the text says why."""
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def pinned(core, args):

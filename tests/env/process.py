@@ -2,6 +2,7 @@
 """What the agent and HAProxy have in common when a test runs them: free ports, starting, waiting, ending by their process id."""
 import atexit
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -9,11 +10,25 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
+# Below those that Linux gives to outgoing connections, one of which could take a port before the server that is to have it.
+PORTS = range(10000, 32768)
+claims = []
+
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """One that nothing uses, and that no other test gets while this process runs: a name of the same network namespace stands for it."""
+    for port in random.sample(PORTS, 1000):
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f"\0mtlsguard-test-port-{port}")
+            with socket.socket() as probe:
+                probe.bind(("", port))
+        except OSError:
+            claim.close()
+            continue
+        claims.append(claim)
+        return port
+    raise OSError("no free port")
 
 
 def wait_for(what, condition, seconds=10.0):
