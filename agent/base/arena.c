@@ -38,7 +38,7 @@ static void use_block(struct arena *a, struct arena_block *block)
 void arena_reset(struct arena *a)
 {
 	/* The list ends with the oldest block, the one of the usual size. */
-	while (a->blocks && (a->blocks->next || a->blocks->size > KEEP_MAX)) {
+	while (likely(a->blocks) && unlikely(a->blocks->next || a->blocks->size > KEEP_MAX)) {
 		struct arena_block *next = a->blocks->next;
 
 		free(a->blocks);
@@ -46,11 +46,11 @@ void arena_reset(struct arena *a)
 	}
 	a->used = 0;
 	a->pos = a->end = NULL;
-	if (a->blocks)
+	if (likely(a->blocks))
 		use_block(a, a->blocks);
 }
 
-static bool add_block(struct arena *a, size_t n)
+static COLD bool add_block(struct arena *a, size_t n)
 {
 	size_t size = n > FIRST_BLOCK ? n : FIRST_BLOCK;
 	struct arena_block *block = malloc(sizeof(*block) + size);
@@ -64,7 +64,7 @@ static bool add_block(struct arena *a, size_t n)
 	return true;
 }
 
-void *arena_take_more(struct arena *a, size_t n)
+COLD void *arena_take_more(struct arena *a, size_t n)
 {
 	uint8_t *p;
 

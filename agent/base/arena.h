@@ -41,7 +41,7 @@ static inline void *arena_take(struct arena *a, size_t n)
 	uint8_t *p = a->pos;
 
 	/* For nothing, n - 1 is more than any room. A block's room is a multiple of the alignment. */
-	if (n - 1 >= (size_t)(a->end - p) || whole > a->cap - a->used)
+	if (unlikely(n - 1 >= (size_t)(a->end - p) || whole > a->cap - a->used))
 		return arena_take_more(a, n);
 	a->pos = p + whole;
 	a->used += whole;

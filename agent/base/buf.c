@@ -13,7 +13,7 @@
 
 void buf_fini(struct buf *b)
 {
-	if (!b->fixed) {
+	if (likely(!b->fixed)) {
 		free(b->ptr);
 		b->ptr = NULL;
 		b->room = 0;
@@ -21,7 +21,7 @@ void buf_fini(struct buf *b)
 	buf_reset(b);
 }
 
-static bool grow(struct buf *b, size_t need)
+static COLD bool grow(struct buf *b, size_t need)
 {
 	size_t room = b->room ? b->room : FIRST_ROOM;
 
@@ -38,7 +38,7 @@ static bool grow(struct buf *b, size_t need)
 	return true;
 }
 
-uint8_t *buf_want_more(struct buf *b, size_t n)
+COLD uint8_t *buf_want_more(struct buf *b, size_t n)
 {
 	if (b->err)
 		return NULL;
@@ -100,7 +100,7 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	b->len += (size_t)n;
 }
 
-uint8_t *varint_write(uint8_t *to, uint64_t v)
+NOINLINE uint8_t *varint_write(uint8_t *to, uint64_t v)
 {
 	if (v >= 240) {
 		*to++ = (uint8_t)(v | 0xf0);

@@ -60,7 +60,7 @@ uint8_t *buf_want_more(struct buf *b, size_t n);
  * What was written is added with buf_added(). */
 static inline uint8_t *buf_want(struct buf *b, size_t n)
 {
-	if (b->err || !b->ptr || n > b->room - b->len)
+	if (unlikely(b->err || !b->ptr || n > b->room - b->len))
 		return buf_want_more(b, n);
 	return b->ptr + b->len;
 }

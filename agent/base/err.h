@@ -2,25 +2,13 @@
 #ifndef MTLSGUARD_BASE_ERR_H
 #define MTLSGUARD_BASE_ERR_H
 
+#include "base/attr.h"
+
 /*
  * Errors are one table: a name for logs, a text for people, a class that says
  * whose fault it is. A function that can fail returns enum err and its result
  * must be used; words about the very case travel apart, in struct diag.
  */
-
-#if defined(__GNUC__)
-#define MUST_USE __attribute__((warn_unused_result))
-#define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
-/* For what is rare and needs registers or stack that its caller would have to save and guard each time. */
-#define NOINLINE __attribute__((noinline))
-/* What every verdict runs: it stands together in the program, so that after a pause few pages have to come. */
-#define HOT __attribute__((hot))
-#else
-#define MUST_USE
-#define PRINTF_LIKE(fmt, args)
-#define NOINLINE
-#define HOT
-#endif
 
 enum err {
 	ERR_OK = 0,

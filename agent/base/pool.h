@@ -32,7 +32,7 @@ static inline void *pool_take(struct pool *pool)
 /* False: there are enough, and it stays the caller's. */
 static inline bool pool_give(struct pool *pool, void *item)
 {
-	if (pool->count == POOL_MAX)
+	if (unlikely(pool->count == POOL_MAX))
 		return false;
 	pool->items[pool->count++] = item;
 	return true;

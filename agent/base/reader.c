@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/reader.h"
 
+COLD void reader_fail(struct reader *r, enum err err)
+{
+	if (r->err || !err)
+		return;
+	r->err = err;
+	r->end = r->pos;
+}
+
 static uint32_t big_endian(struct reader *r, size_t n)
 {
 	struct slice s = reader_bytes(r, n);
@@ -29,13 +37,13 @@ static uint64_t varint_tail(struct reader *r, uint64_t first)
 	uint64_t part;
 
 	do {
-		if (p == r->end) {
+		if (unlikely(p == r->end)) {
 			reader_fail(r, ERR_SHORT);
 			return 0;
 		}
 		/* Ten bytes hold 64 bits; of the tenth only four bits have room. */
 		part = *p;
-		if (shift > 53 && (shift > 60 || (shift == 60 && part > 0x0f) ||
+		if (unlikely(shift > 53) && (shift > 60 || (shift == 60 && part > 0x0f) ||
 				   part << shift > UINT64_MAX - v)) {
 			reader_fail(r, ERR_FORMAT);
 			return 0;

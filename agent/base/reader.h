@@ -19,7 +19,7 @@ struct reader {
 /* Starts at the front of s, whose bytes must outlive the reader. */
 static inline struct reader reader_of(struct slice s)
 {
-	return (struct reader){ s.ptr, s.len ? s.ptr + s.len : s.ptr, ERR_OK };
+	return (struct reader){ s.ptr, likely(s.len) ? s.ptr + s.len : s.ptr, ERR_OK };
 }
 
 /* Bytes not read yet; 0 after a fault. */
@@ -35,24 +35,18 @@ static inline enum err reader_err(const struct reader *r)
 }
 
 /* Puts a fault in, unless one is there already. */
-static inline void reader_fail(struct reader *r, enum err err)
-{
-	if (r->err || !err)
-		return;
-	r->err = err;
-	r->end = r->pos;
-}
+void reader_fail(struct reader *r, enum err err);
 
 /* A view on the next n bytes, which stay where they are. ERR_SHORT. */
 static inline struct slice reader_bytes(struct reader *r, size_t n)
 {
 	struct slice s;
 
-	if (n > reader_left(r)) {
+	if (unlikely(n > reader_left(r))) {
 		reader_fail(r, ERR_SHORT);
 		return SLICE_EMPTY;
 	}
-	if (n == 0 && r->err)
+	if (unlikely(n == 0 && r->err))
 		return SLICE_EMPTY;
 	s = slice_of(r->pos, n);
 	if (n)
@@ -62,7 +56,7 @@ static inline struct slice reader_bytes(struct reader *r, size_t n)
 
 static inline uint8_t reader_u8(struct reader *r)
 {
-	if (reader_left(r) == 0) {
+	if (unlikely(reader_left(r) == 0)) {
 		reader_fail(r, ERR_SHORT);
 		return 0;
 	}
@@ -91,7 +85,7 @@ uint64_t reader_varint_long(struct reader *r);
 static inline uint64_t reader_varint(struct reader *r)
 {
 	/* Most are lengths of one byte. */
-	if (reader_left(r) && *r->pos < 240)
+	if (likely(reader_left(r) && *r->pos < 240))
 		return *r->pos++;
 	return reader_varint_long(r);
 }
@@ -102,7 +96,7 @@ static inline struct slice reader_varstr(struct reader *r)
 	uint64_t n = reader_varint(r);
 	struct slice s;
 
-	if (n > reader_left(r)) {
+	if (unlikely(n > reader_left(r))) {
 		reader_fail(r, ERR_SHORT);
 		return SLICE_EMPTY;
 	}

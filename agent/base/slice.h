@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/attr.h"
+
 /*
  * A view on bytes that somebody else owns. Input is never NUL-terminated
  * here: wire strings have no NUL, or hide one. {NULL, 0} is the empty view.
@@ -37,7 +39,7 @@ static inline struct slice slice_str(const char *s)
 
 static inline bool slice_eq(struct slice a, struct slice b)
 {
-	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+	return a.len == b.len && (unlikely(a.len == 0) || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
 /* ASCII case-insensitive equality. */

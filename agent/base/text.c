@@ -145,7 +145,7 @@ static const bool token_chars[256] = {
 bool text_is_token(struct slice s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (!token_chars[s.ptr[i]])
+		if (unlikely(!token_chars[s.ptr[i]]))
 			return false;
 	return s.len > 0;
 }

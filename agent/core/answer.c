@@ -34,7 +34,7 @@ static void start_again(struct verdict *verdict)
 
 static void start(struct request *req, enum verdict_kind kind, enum reason reason, int status)
 {
-	if (req->verdict.reason != REASON_INTERNAL_UNSET)
+	if (unlikely(req->verdict.reason != REASON_INTERNAL_UNSET))
 		start_again(&req->verdict);
 	req->verdict.kind = kind;
 	req->verdict.reason = reason;
@@ -94,7 +94,7 @@ static bool begins(struct slice name, struct slice prefix)
 static HOT bool is_set_by_us(const struct headers_conf *conf, struct slice name)
 {
 	/* They all begin with a "c"; few of a worker's do. */
-	if (name.len == 0 || name.ptr[0] != 'c')
+	if (likely(name.len == 0 || name.ptr[0] != 'c'))
 		return false;
 	return (conf->managed_transform && begins(name, SLICE_LIT("cf-cert-"))) ||
 	       (conf->client_cert && begins(name, SLICE_LIT("client-cert"))) ||
@@ -116,7 +116,7 @@ static enum err worker_headers(struct request *req, const struct policy_result *
 		clean &= !is_set_by_us(conf, reader_varstr(&r));
 		(void)reader_varstr(&r);
 	}
-	if (clean)
+	if (likely(clean))
 		return ERR_OK;
 	room = arena_take(req->arena, result->req_set.len);
 	if (!room)
@@ -142,11 +142,11 @@ static enum err add_certificate_headers(struct request *req)
 	const struct cert_entry *entry = req->cert;
 	enum err err;
 
-	if (!entry)
+	if (unlikely(!entry))
 		return conf->managed_transform ?
 			       header_block_add(&verdict->req_set, cert_headers_absent()) : ERR_OK;
 	verdict->client_cert = entry->client_cert.len > 0;
-	if (verdict->client_cert)
+	if (unlikely(verdict->client_cert))
 		verdict->client_cert_value = entry->facts[FACT_RFC9440];
 	err = header_block_add(&verdict->req_set, entry->headers);
 	if (!err)
@@ -196,7 +196,7 @@ HOT enum err answer_allow(struct request *req, const struct policy_result *resul
 
 	start(req, VERDICT_ALLOW, REASON_ALLOWED, reason_status(REASON_ALLOWED));
 	/* Nothing has headers then, and it was asked once for as long as the connection lasts. */
-	if (req->connection)
+	if (unlikely(req->connection))
 		return ERR_OK;
 	err = header_block_add(&req->verdict.req_del, snapshot_owned_block(req->snapshot));
 	if (!err)

@@ -158,7 +158,7 @@ static bool is_plain_word(uint64_t word)
 	uint64_t slashes = ~differ(word, '/') & WORD_HIGH_BITS;
 	uint64_t dots_slashes = ~differ(word | WORD_ONES, '/'); /* '/' is '.' | 1 */
 
-	return !(~(printable & ordinary) & WORD_HIGH_BITS) && !(slashes >> 8 & dots_slashes);
+	return likely(!(~(printable & ordinary) & WORD_HIGH_BITS) && !(slashes >> 8 & dots_slashes));
 }
 
 /* A look at eight bytes at a time, that overlap by one: each byte is seen with the one before it. */
@@ -254,7 +254,7 @@ static NOINLINE enum err rewrite_path(struct arena *arena, struct slice raw, str
 
 HOT enum err canon_path(struct arena *arena, struct slice raw, struct slice *out)
 {
-	if (raw.len == 0 || (raw.ptr[0] != '/' && raw.ptr[0] != '\\'))
+	if (unlikely(raw.len == 0 || (raw.ptr[0] != '/' && raw.ptr[0] != '\\')))
 		return ERR_FORMAT;
 	if (!is_plain_path(raw))
 		return rewrite_path(arena, raw, out);

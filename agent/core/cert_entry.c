@@ -441,7 +441,7 @@ size_t cert_entry_questions(const struct cert_entry_env *env, const struct cert_
 
 void cert_entry_unref(struct cert_entry *entry)
 {
-	if (!entry || --entry->refs)
+	if (likely(!entry || --entry->refs))
 		return;
 	for (size_t i = 0; i < entry->above_count; i++)
 		ders_drop(entry->ders, entry->above[i]);

@@ -78,8 +78,8 @@ static HOT int key_differs(const void *a, const void *b)
 {
 	const struct key *x = a, *y = b;
 
-	return x->set != y->set || x->resumed != y->resumed || !slice_eq(x->leaf, y->leaf) ||
-	       !slice_eq(x->chain, y->chain);
+	return unlikely(x->set != y->set || x->resumed != y->resumed || !slice_eq(x->leaf, y->leaf) ||
+			!slice_eq(x->chain, y->chain));
 }
 
 static uint64_t mixed(uint64_t x)
@@ -106,7 +106,7 @@ static uint64_t first_place(const struct recent *recent, struct slice leaf)
 {
 	uint64_t end = 0;
 
-	if (leaf.len >= sizeof(end))
+	if (likely(leaf.len >= sizeof(end)))
 		memcpy(&end, leaf.ptr + leaf.len - sizeof(end), sizeof(end));
 	return mixed(end) >> 32 & (recent->count - 1);
 }
@@ -233,7 +233,7 @@ static struct slot *find_by_hash(struct certcache *cache, const struct key *key,
 static struct slot *find_in_place(const struct place *place, const struct key *key)
 {
 	for (int i = 0; i < 2; i++)
-		if (place->slots[i] && !key_differs(&place->slots[i]->key, key))
+		if (likely(place->slots[i]) && !key_differs(&place->slots[i]->key, key))
 			return place->slots[i];
 	return NULL;
 }
@@ -243,9 +243,9 @@ static struct slot *find(struct certcache *cache, const struct key *key, unsigne
 {
 	struct slot *slot = find_in_place(place_of(&cache->recent, key), key);
 
-	if (!slot)
+	if (unlikely(!slot))
 		slot = find_by_hash(cache, key, hash);
-	if (slot)
+	if (likely(slot))
 		slot->used = true;
 	return slot;
 }
@@ -297,12 +297,12 @@ static bool holds(const struct certcache *cache, const struct slot *slot,
 {
 	const struct cert_result *result = &slot->entry->result;
 
-	if (slot->entry->snapshot != snapshot_number(query->snapshot) ||
-	    query->now < result->valid_from || query->now >= result->valid_until)
+	if (unlikely(slot->entry->snapshot != snapshot_number(query->snapshot) ||
+		     query->now < result->valid_from || query->now >= result->valid_until))
 		return false;
-	if (slot->key.resumed && slot->entry->chain.len == 0 && chain_came(cache, slot->entry))
+	if (unlikely(slot->key.resumed) && slot->entry->chain.len == 0 && chain_came(cache, slot->entry))
 		return false;
-	return result->error == 0 || result->memory == memories(query);
+	return likely(result->error == 0) || result->memory == memories(query);
 }
 
 /* Whether what was said about revocation does, too: the same state, and nothing of it is due. */
@@ -417,9 +417,9 @@ enum err certcache_get(struct certcache *cache, const struct certcache_query *qu
 	struct slot *slot = find(cache, &key, &hash);
 	enum err err = ERR_OK;
 
-	if (slot && holds(cache, slot, query)) {
+	if (likely(slot && holds(cache, slot, query))) {
 		cache->stats.hits++;
-		if (is_current(cache, slot->entry, query->now))
+		if (likely(is_current(cache, slot->entry, query->now)))
 			*out = slot->entry;
 		else
 			look(cache, slot, &key, query, out);
@@ -428,7 +428,7 @@ enum err certcache_get(struct certcache *cache, const struct certcache_query *qu
 	} else {
 		err = learn(cache, &key, hash, query, out);
 	}
-	if (!err)
+	if (likely(!err))
 		(*out)->refs++;
 	return err;
 }

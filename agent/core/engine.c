@@ -62,7 +62,7 @@ static void use_world(struct engine *engine, struct snapshot *snapshot, struct p
 
 static HOT void world_unpin(struct engine *engine, struct world *world)
 {
-	if (--world->pins)
+	if (likely(--world->pins))
 		return;
 	DL_DELETE(engine->worlds, world);
 	engine->env.retire(engine->env.arg, world->snapshot, world->policies);
@@ -151,8 +151,8 @@ static int64_t read_clock(struct engine *engine)
 
 static void read_clocks(struct engine *engine, struct request *req)
 {
-	req->started_ns = engine->clock_known ? engine->clock_ns : read_clock(engine);
-	if (!engine->awake || req->started_ns - engine->wall_read_ns >= WALL_NS || !engine->wall_s) {
+	req->started_ns = likely(engine->clock_known) ? engine->clock_ns : read_clock(engine);
+	if (unlikely(!engine->awake || req->started_ns - engine->wall_read_ns >= WALL_NS || !engine->wall_s)) {
 		engine->wall_s = engine->env.wall_s();
 		engine->wall_read_ns = req->started_ns;
 	}
@@ -172,18 +172,18 @@ static HOT void enter_world(struct engine *engine, struct request *req)
 
 static HOT void begin(struct engine *engine, struct request *req)
 {
-	if (req->world)
+	if (unlikely(req->world))
 		return;
 	enter_world(engine, req);
 	read_clocks(engine, req);
 	req->deadline_ns = req->started_ns + snapshot_config(req->snapshot)->deadline_ns;
-	if (req->timeout_ns && req->timeout_ns < req->deadline_ns - req->started_ns)
+	if (unlikely(req->timeout_ns) && req->timeout_ns < req->deadline_ns - req->started_ns)
 		req->deadline_ns = req->started_ns + req->timeout_ns;
 	give_id(engine, req);
 }
 
 /* Every refusal goes through here: what a host only observes passes, all else is denied. */
-static void engine_fail(struct request *req, enum reason reason)
+static COLD void engine_fail(struct request *req, enum reason reason)
 {
 	if (req->rule && req->rule->observe && reason != REASON_ANSWER_TOO_LARGE) {
 		req->observed = reason;
@@ -197,7 +197,7 @@ static void engine_fail(struct request *req, enum reason reason)
 
 static void pass(struct request *req, const struct policy_result *result)
 {
-	if (answer_allow(req, result)) {
+	if (unlikely(answer_allow(req, result))) {
 		req->error = SLICE_LIT("the request's memory is used up");
 		engine_fail(req, REASON_OVERLOADED);
 	}
@@ -230,7 +230,7 @@ static HOT void apply(struct engine *engine, struct request *req, const struct p
 }
 
 /* A ticket that is answered later is in one of the two lists. */
-static void wait_in(struct engine *engine, struct ticket **list, struct ticket *ticket)
+static NOINLINE void wait_in(struct engine *engine, struct ticket **list, struct ticket *ticket)
 {
 	ticket->engine = engine;
 	ticket->queued = list == &engine->queued;
@@ -299,7 +299,7 @@ static bool start_call(struct engine *engine, struct ticket *ticket)
 {
 	struct policy_set *policies = ticket->req->world->policies;
 
-	if (engine->env.policy->start(policies, &ticket->call) == POLICY_DONE)
+	if (likely(engine->env.policy->start(policies, &ticket->call) == POLICY_DONE))
 		return true;
 	engine->slow++;
 	/* It has used a slice of time: the next of the batch does not begin where the last one ended. */
@@ -322,9 +322,9 @@ static enum engine_state run_worker(struct engine *engine, struct ticket *ticket
 	ticket->call.slice_ns = engine->env.wake ? SLICE_NS : 0;
 	ticket->call.on_done = on_policy_done;
 	ticket->call.arg = ticket;
-	if (engine->slow >= SLOW_MAX && engine->env.wake) {
+	if (unlikely(engine->slow >= SLOW_MAX) && engine->env.wake) {
 		wait_in(engine, &engine->queued, ticket);
-	} else if (start_call(engine, ticket)) {
+	} else if (likely(start_call(engine, ticket))) {
 		apply(engine, req, &ticket->call.result);
 		return ENGINE_DONE;
 	}
@@ -372,12 +372,12 @@ static bool may_ask(const struct engine *engine, const struct ticket *ticket)
 {
 	const struct request *req = ticket->req;
 
-	return req->cert && req->cert->revocation.asks && engine->env.revocation &&
+	return req->cert && unlikely(req->cert->revocation.asks) && engine->env.revocation &&
 	       ticket->waits < WAITS_MAX && engine->env.mono_ns() < req->deadline_ns;
 }
 
 /* True when the request now waits for what would make its revocation known. */
-static NOINLINE bool ask(struct engine *engine, struct ticket *ticket)
+static COLD bool ask(struct engine *engine, struct ticket *ticket)
 {
 	struct revocation_question questions[REVOCATION_ASK_MAX];
 	struct request *req = ticket->req;
@@ -418,23 +418,23 @@ static HOT enum engine_state decide(struct engine *engine, struct ticket *ticket
 	const struct worker_conf *worker;
 	enum reason reason = know_certificate(engine, req);
 
-	if (reason == REASON_ALLOWED) {
+	if (likely(reason == REASON_ALLOWED)) {
 		if (may_ask(engine, ticket) && ask(engine, ticket))
 			return ENGINE_PENDING;
 		req->stage = "requirement";
 		reason = stage_requirement(req);
 	}
-	if (reason == REASON_ALLOWED && req->connection) {
+	if (unlikely(req->connection) && reason == REASON_ALLOWED) {
 		req->stage = "worker";
 		reason = stage_connection(req);
 	}
-	if (reason != REASON_ALLOWED) {
+	if (unlikely(reason != REASON_ALLOWED)) {
 		engine_fail(req, reason);
 		return ENGINE_DONE;
 	}
 	worker = req->connection ? NULL : snapshot_worker(req->snapshot, req->rule, req->host,
 							  req->path);
-	if (worker)
+	if (likely(worker))
 		return run_worker(engine, ticket, worker);
 	req->stage = "decision";
 	pass(req, NULL);
@@ -466,7 +466,7 @@ enum engine_state engine_submit(struct engine *engine, struct ticket *ticket)
 	begin(engine, req);
 	ticket->waits = 0;
 	ticket->asking = false;
-	if (!engine_full(engine))
+	if (likely(!engine_full(engine)))
 		return decide(engine, ticket);
 	req->stage = "admit";
 	req->error = SLICE_LIT("limits.inflight requests are waiting already");
@@ -486,7 +486,7 @@ void engine_cancel(struct ticket *ticket)
 	leave(ticket);
 }
 
-void engine_refuse(struct engine *engine, struct request *req, enum reason reason, const char *why)
+COLD void engine_refuse(struct engine *engine, struct request *req, enum reason reason, const char *why)
 {
 	begin(engine, req);
 	if (!req->stage)
@@ -537,7 +537,7 @@ static void note_certificate(struct engine *engine, const struct request *req)
 	int64_t hour = radar_hour(req->now_s);
 
 	metric_add(&engine->metrics.revocation[entry->revocation.status], 1);
-	if (!engine->env.radar || entry->seen_hour == hour)
+	if (likely(!engine->env.radar || entry->seen_hour == hour))
 		return;
 	entry->seen_hour = hour;
 	radar_see(engine->env.radar, entry->authority, entry->cert->not_after, entry->cert->serial,
@@ -548,11 +548,11 @@ HOT void engine_release(struct engine *engine, struct request *req)
 {
 	int64_t took_ns = read_clock(engine) - req->started_ns;
 
-	if (req->verdict.reason != REASON_INTERNAL_UNSET) {
+	if (likely(req->verdict.reason != REASON_INTERNAL_UNSET)) {
 		metrics_decision(&engine->metrics, req->verdict.kind, req->verdict.reason, took_ns);
 		if (req->observed)
 			metric_add(&engine->metrics.observed[req->observed], 1);
-		if (req->cert && req->cert->result.error == 0)
+		if (likely(req->cert) && req->cert->result.error == 0)
 			note_certificate(engine, req);
 		if (!engine->awake)
 			count_cache(engine);

@@ -92,7 +92,7 @@ static struct key key_of(struct slice pattern)
 
 static bool is_key(const struct host_index *index, const struct slot *slot, const struct key *key)
 {
-	const uint8_t *name = slot->len <= SLOT_NAME ? slot->name : index->far_names.ptr + slot->far;
+	const uint8_t *name = likely(slot->len <= SLOT_NAME) ? slot->name : index->far_names.ptr + slot->far;
 
 	return slot->kind == key->kind && slice_eq(slice_of(name, slot->len), key->name);
 }
@@ -102,8 +102,8 @@ static inline struct slot *slot_of(const struct host_index *index, const struct 
 {
 	size_t mask = index->slot_count - 1, i = hash & mask;
 
-	while (index->slots[i].taken &&
-	       (index->slots[i].hash != hash || !is_key(index, &index->slots[i], key)))
+	while (likely(index->slots[i].taken) &&
+	       unlikely(index->slots[i].hash != hash || !is_key(index, &index->slots[i], key)))
 		i = (i + 1) & mask;
 	return &index->slots[i];
 }

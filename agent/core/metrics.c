@@ -11,9 +11,9 @@ int64_t metrics_bound_ns(size_t i)
 static size_t bucket_of(int64_t ns)
 {
 	uint64_t units = ns > 0 ? (uint64_t)(ns - 1) / 1000 : 0;
-	size_t i = units ? 64 - (size_t)__builtin_clzll(units) : 0;
+	size_t i = likely(units) ? 64 - (size_t)__builtin_clzll(units) : 0;
 
-	return i < METRICS_BUCKETS ? i : METRICS_BUCKETS;
+	return likely(i < METRICS_BUCKETS) ? i : METRICS_BUCKETS;
 }
 
 void metrics_decision(struct metrics *metrics, enum verdict_kind kind, enum reason reason, int64_t ns)

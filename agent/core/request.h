@@ -103,7 +103,7 @@ static inline struct slice request_bytes(const struct request *req, enum arg arg
 {
 	const struct value *v = &req->args[arg];
 
-	return v->kind == VALUE_TEXT || v->kind == VALUE_BINARY ? v->bytes : SLICE_EMPTY;
+	return likely(v->kind == VALUE_TEXT || v->kind == VALUE_BINARY) ? v->bytes : SLICE_EMPTY;
 }
 
 /* True when the argument was sent and is true: a BOOL, or an integer that is not 0. */
@@ -111,8 +111,9 @@ static inline bool request_true(const struct request *req, enum arg arg)
 {
 	const struct value *v = &req->args[arg];
 
-	return (v->kind == VALUE_BOOL && v->boolean) ||
-	       ((v->kind == VALUE_INT || v->kind == VALUE_UINT) && v->integer != 0);
+	if (likely(v->kind == VALUE_BOOL))
+		return v->boolean;
+	return (v->kind == VALUE_INT || v->kind == VALUE_UINT) && v->integer != 0;
 }
 
 static inline bool request_sent(const struct request *req, enum arg arg)

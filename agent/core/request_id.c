@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/attr.h"
 #include "base/word.h"
 
 /* Eight hex digits at once: nibbles spread to octets, then all of them made letters where they must be. */
@@ -41,7 +42,7 @@ void request_ids_next(struct request_ids *ids, int64_t now, uint8_t *out)
 	uint64_t number = ids->start + ++ids->count;
 	uint64_t head = (uint64_t)now << 32 | number >> 32;
 
-	if (head != ids->head)
+	if (unlikely(head != ids->head))
 		write_head(ids, head);
 	memcpy(out, ids->head_digits, REQUEST_ID_HEAD);
 	hex_digits(out + REQUEST_ID_HEAD, (uint32_t)number);

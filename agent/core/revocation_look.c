@@ -450,7 +450,7 @@ size_t revocation_questions(const struct revocation_view *view,
 
 enum reason revocation_refusal(const struct revocation_answer *answer)
 {
-	if (!answer->refuses)
+	if (likely(!answer->refuses))
 		return REASON_ALLOWED;
 	switch (answer->status) {
 	case REVOCATION_REVOKED:

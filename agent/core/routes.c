@@ -126,7 +126,7 @@ static HOT const struct worker_conf *find_in(const struct route_table *table, si
 const struct worker_conf *route_table_find(const struct route_table *table, const struct host_rule *rule,
 					   struct slice host, struct slice path)
 {
-	const struct worker_conf *worker = rule && rule->routes ? find_in(table, rule->routes - 1, path) : NULL;
+	const struct worker_conf *worker = likely(rule) && rule->routes ? find_in(table, rule->routes - 1, path) : NULL;
 	struct host_walk walk = { .host = host };
 	const struct host_rule *group;
 

@@ -7,7 +7,7 @@
 
 #define DETAIL_MAX 200
 
-void request_explain(struct request *req, const char *what, struct slice detail)
+COLD void request_explain(struct request *req, const char *what, struct slice detail)
 {
 	struct slice text = slice_str(what);
 	uint8_t *p;
@@ -24,13 +24,13 @@ void request_explain(struct request *req, const char *what, struct slice detail)
 	req->error = slice_of(p, text.len + detail.len);
 }
 
-static enum reason bad(struct request *req, const char *what, struct slice detail)
+static COLD enum reason bad(struct request *req, const char *what, struct slice detail)
 {
 	request_explain(req, what, detail);
 	return REASON_BAD_REQUEST;
 }
 
-static NOINLINE void blame(struct request *req, const char *what, enum arg arg)
+static COLD void blame(struct request *req, const char *what, enum arg arg)
 {
 	request_explain(req, what, slice_str(arg_name(arg)));
 }
@@ -68,7 +68,7 @@ static const unsigned right_kinds[CLASS_COUNT] = {
 	[CLASS_NUMBER] = UNSENT_OR(KIND(INT) | KIND(UINT)),
 };
 
-static NOINLINE void explain_wrong_type(struct request *req)
+static COLD void explain_wrong_type(struct request *req)
 {
 	for (enum arg arg = 0; arg < ARG_COUNT; arg++)
 		if (!(right_kinds[classes[arg]] >> req->args[arg].kind & 1))
@@ -106,13 +106,13 @@ static enum reason canonical_host(struct request *req, const struct host_rule *n
 	struct slice raw = request_bytes(req, ARG_HOST);
 	enum err err = ERR_OK;
 
-	if (named)
+	if (likely(named))
 		req->host = raw;
 	else
 		err = canon_host(req->arena, raw, &req->host);
 	if (err == ERR_MEMORY)
 		return REASON_OVERLOADED;
-	if (!err && seen->hosts <= 1)
+	if (likely(!err && seen->hosts <= 1))
 		return REASON_ALLOWED;
 	req->host = SLICE_EMPTY;
 	return bad(req, seen->hosts > 1 ? "more than one Host header: " : "not a host: ", raw);
@@ -123,23 +123,23 @@ static enum reason canonical_path(struct request *req, enum err err)
 {
 	struct slice raw = request_bytes(req, ARG_PATH);
 
-	if (req->rule->raw_paths && raw.len) {
+	if (unlikely(req->rule->raw_paths) && raw.len) {
 		req->path = raw;
 		return REASON_ALLOWED;
 	}
 	/* "OPTIONS *" has no path (RFC 9110 9.3.7); HAProxy then sends none. */
-	if (slice_eq(request_bytes(req, ARG_METHOD), SLICE_LIT("OPTIONS")) &&
+	if (unlikely(slice_eq(request_bytes(req, ARG_METHOD), SLICE_LIT("OPTIONS"))) &&
 	    (raw.len == 0 || slice_eq(raw, SLICE_LIT("*")))) {
 		req->path = SLICE_LIT("*");
 		return REASON_ALLOWED;
 	}
-	if (!err)
+	if (likely(!err))
 		return REASON_ALLOWED;
 	return err == ERR_MEMORY ? REASON_OVERLOADED : bad(req, "not a path that can be decided on: ", raw);
 }
 
 /* The host that a client connects to is the one that it names in its handshake; it may name none. */
-static enum reason canonical_server_name(struct request *req)
+static NOINLINE enum reason canonical_server_name(struct request *req)
 {
 	struct slice sni = request_bytes(req, ARG_SNI);
 	enum err err = sni.len ? canon_host(req->arena, sni, &req->host) : ERR_OK;
@@ -152,7 +152,7 @@ static enum reason canonical_server_name(struct request *req)
 
 static enum reason check_certificate_sent(struct request *req)
 {
-	if (request_true(req, ARG_USED) && req->args[ARG_CERT].kind == VALUE_NULL)
+	if (unlikely(req->args[ARG_CERT].kind == VALUE_NULL) && request_true(req, ARG_USED))
 		return bad(req, "the session has a client certificate, but none was sent", SLICE_EMPTY);
 	return REASON_ALLOWED;
 }
@@ -182,7 +182,7 @@ static enum reason check_connection_arguments(struct request *req)
 static enum reason find_host(struct request *req, const struct host_rule *named)
 {
 	req->rule = named ? named : snapshot_host(req->snapshot, req->host);
-	if (req->rule)
+	if (likely(req->rule))
 		return REASON_ALLOWED;
 	if (req->host.len)
 		request_explain(req, "no host of the configuration matches ", req->host);
@@ -217,7 +217,7 @@ enum reason stage_admit(struct request *req)
 		reason = find_host(req, named);
 	if (reason == REASON_ALLOWED && !req->connection)
 		reason = canonical_path(req, path);
-	if (reason == REASON_ALLOWED && is_early(req, &seen)) {
+	if (reason == REASON_ALLOWED && unlikely(is_early(req, &seen))) {
 		request_explain(req, "it came as TLS early data, which can be replayed", SLICE_EMPTY);
 		return REASON_EARLY_DATA;
 	}
@@ -236,7 +236,7 @@ HOT enum reason stage_certificate(struct request *req, struct certcache *cache)
 	};
 	enum err err;
 
-	if (req->args[ARG_CERT].kind == VALUE_NULL)
+	if (unlikely(req->args[ARG_CERT].kind == VALUE_NULL))
 		return REASON_ALLOWED;
 	err = certcache_get(cache, &query, &req->cert);
 	if (err == ERR_LIMIT)
@@ -254,7 +254,7 @@ static bool is_misdirected(struct request *req)
 	return sni.len && (canon_host(req->arena, sni, &name) || !slice_eq(name, req->host));
 }
 
-static enum reason refuse_unverified(struct request *req)
+static COLD enum reason refuse_unverified(struct request *req)
 {
 	if (is_misdirected(req)) {
 		request_explain(req, "no certificate verified for this host, and the connection names ",

@@ -56,6 +56,15 @@ const char *verdict_name(enum verdict_kind kind)
 	return names[kind];
 }
 
+HOT NOINLINE size_t header_block_size(const struct header_block *block)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < block->count; i++)
+		size += block->parts[i].len;
+	return size;
+}
+
 static bool at_part(const struct header_block *block, struct header_cursor *cursor,
 		    struct reader *reader)
 {

@@ -63,21 +63,14 @@ static inline MUST_USE enum err header_block_add(struct header_block *block, str
 {
 	if (part.len == 0)
 		return ERR_OK;
-	if (block->count == HEADER_PARTS)
+	if (unlikely(block->count == HEADER_PARTS))
 		return ERR_LIMIT;
 	block->parts[block->count++] = part;
 	return ERR_OK;
 }
 
 /* Bytes of all parts together. */
-static inline size_t header_block_size(const struct header_block *block)
-{
-	size_t size = 0;
-
-	for (size_t i = 0; i < block->count; i++)
-		size += block->parts[i].len;
-	return size;
-}
+size_t header_block_size(const struct header_block *block);
 
 /* Steps through pairs. Start with {0}; false at the end. */
 struct header_cursor {

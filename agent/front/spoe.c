@@ -51,7 +51,7 @@ void spoe_free(struct spoe_session *session)
 }
 
 /* Nothing more is read or decided; the peer gets a while to close first. */
-static void finish(struct spoe_session *session, int64_t linger_ns)
+static COLD void finish(struct spoe_session *session, int64_t linger_ns)
 {
 	session->phase = SPOE_OVER;
 	session->hello_until = session->partial_until = session->close_at = INT64_MAX;
@@ -60,7 +60,7 @@ static void finish(struct spoe_session *session, int64_t linger_ns)
 	session->hooks->finish(session->arg, linger_ns);
 }
 
-static void say_goodbye(struct spoe_session *session, enum spop_status status)
+static COLD void say_goodbye(struct spoe_session *session, enum spop_status status)
 {
 	struct spop_disconnect goodbye = { .status = status,
 					   .message = slice_str(spop_status_text(status)) };
@@ -75,13 +75,13 @@ void spoe_sent(struct spoe_session *session, size_t size)
 {
 	metric_add(&session->shared->stats->frames_out, 1);
 	metric_add(&session->shared->stats->bytes_out, size);
-	if (!session->draining)
+	if (likely(!session->draining))
 		return;
 	session->close_at = session->now + SPOE_DRAIN_NS;
 	session->quiet_at = session->now + SPOE_QUIET_NS;
 }
 
-void spoe_fail(struct spoe_session *session, enum spop_status status, const char *what)
+COLD void spoe_fail(struct spoe_session *session, enum spop_status status, const char *what)
 {
 	if (session->phase == SPOE_OVER)
 		return;
@@ -92,7 +92,7 @@ void spoe_fail(struct spoe_session *session, enum spop_status status, const char
 	finish(session, SPOE_LINGER_NS);
 }
 
-static void answer_hello(struct spoe_session *session, const struct spop_hello *hello)
+static COLD void answer_hello(struct spoe_session *session, const struct spop_hello *hello)
 {
 	struct spop_hello answer = { .capabilities = CAPABILITIES };
 	struct buf *out = session->hooks->out(session->arg);
@@ -110,7 +110,7 @@ static void answer_hello(struct spoe_session *session, const struct spop_hello *
 	spoe_sent(session, out->len - begun);
 }
 
-static void take_hello(struct spoe_session *session, const struct spop_frame *frame)
+static COLD void take_hello(struct spoe_session *session, const struct spop_frame *frame)
 {
 	struct spop_hello hello;
 	enum spop_status status;
@@ -133,7 +133,7 @@ static void take_hello(struct spoe_session *session, const struct spop_frame *fr
 	}
 }
 
-static void take_disconnect(struct spoe_session *session, const struct spop_frame *frame)
+static COLD void take_disconnect(struct spoe_session *session, const struct spop_frame *frame)
 {
 	struct spop_disconnect disconnect;
 	enum spop_status status = spop_disconnect_decode(frame->payload, &disconnect);
@@ -155,9 +155,9 @@ static void take_notify(struct spoe_session *session, const struct spop_frame *f
 	struct spoe_ids ids = { frame->stream_id, frame->frame_id };
 
 	session->asked = true;
-	if (frame->type == SPOP_UNSET || frame->flags != SPOP_FIN)
+	if (unlikely(frame->type == SPOP_UNSET || frame->flags != SPOP_FIN))
 		spoe_fragment(session, frame);
-	else if (spoe_fragment_known(session, &ids))
+	else if (unlikely(spoe_fragment_known(session, &ids)))
 		spoe_fail(session, SPOP_INTERLACED, "a message began inside of itself");
 	else
 		spoe_notify(session, &ids, frame->payload);
@@ -177,6 +177,10 @@ static bool is_control_ok(struct spoe_session *session, const struct spop_frame 
 
 static void take_frame(struct spoe_session *session, const struct spop_frame *frame)
 {
+	if (likely(frame->type == SPOP_NOTIFY && session->phase == SPOE_OPEN)) {
+		take_notify(session, frame);
+		return;
+	}
 	switch (frame->type) {
 	case SPOP_HAPROXY_HELLO:
 		if (is_control_ok(session, frame))
@@ -209,9 +213,9 @@ static bool next_frame(struct spoe_session *session, struct slice *in)
 	struct slice bytes;
 	struct spop_frame frame;
 
-	if (reader_err(&r))
+	if (unlikely(reader_err(&r)))
 		return false;
-	if (size < SPOP_FRAME_MIN) {
+	if (unlikely(size < SPOP_FRAME_MIN)) {
 		spoe_fail(session, SPOP_INVALID, "a frame without a header");
 		return false;
 	}
@@ -241,7 +245,7 @@ static bool is_stuffed(const struct spoe_session *session)
 	       session->hooks->waiting(session->arg) > SPOE_OUT_MAX;
 }
 
-static void pause_reading(struct spoe_session *session)
+static COLD void pause_reading(struct spoe_session *session)
 {
 	if (session->paused)
 		return;
@@ -272,7 +276,7 @@ static int64_t goodbye_at(const struct spoe_session *session)
 
 static bool owes_goodbye(const struct spoe_session *session)
 {
-	return session->draining && !session->said_goodbye && session->asked &&
+	return unlikely(session->draining) && !session->said_goodbye && session->asked &&
 	       session->phase == SPOE_OPEN && is_idle(session);
 }
 
@@ -298,16 +302,16 @@ size_t spoe_feed(struct spoe_session *session, struct slice in)
 	session->now = session->hooks->now_ns(session->arg);
 	session->in_feed = true;
 	engine_wake(session->shared->engine, session->now);
-	while (session->phase != SPOE_OVER && left.len) {
+	while (likely(session->phase != SPOE_OVER) && left.len) {
 		if (is_stuffed(session)) {
 			pause_reading(session);
 			break;
 		}
-		if (!next_frame(session, &left))
+		if (unlikely(!next_frame(session, &left)))
 			break;
 	}
 	engine_rest(session->shared->engine);
-	if (session->phase == SPOE_OVER)
+	if (unlikely(session->phase == SPOE_OVER))
 		left = SLICE_EMPTY;
 	note_partial(session, in.len - left.len, left.len);
 	drain_step(session);
@@ -350,7 +354,7 @@ int64_t spoe_deadline(const struct spoe_session *session)
 	if (owes_goodbye(session))
 		at = sooner(at, goodbye_at(session));
 	/* Requests have the same deadline behind their start, so the first to come is the first to go. */
-	if (session->pending)
+	if (unlikely(session->pending))
 		at = sooner(at, session->pending->req.deadline_ns + ENGINE_LATE_NS);
 	return at;
 }

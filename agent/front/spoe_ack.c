@@ -35,7 +35,7 @@ static inline uint8_t *put_bytes(uint8_t *to, struct slice bytes)
 static inline __attribute__((always_inline)) uint8_t *put_text(uint8_t *to, struct slice head,
 							       struct slice text)
 {
-	return text.len ? put_bytes(put_head(to, head, SPOP_DATA_TEXT, text.len), text) : to;
+	return likely(text.len) ? put_bytes(put_head(to, head, SPOP_DATA_TEXT, text.len), text) : to;
 }
 
 static inline uint8_t *put_number(uint8_t *to, struct slice head, enum spop_data type, uint64_t number)
@@ -43,15 +43,20 @@ static inline uint8_t *put_number(uint8_t *to, struct slice head, enum spop_data
 	return number ? put_head(to, head, type, number) : to;
 }
 
+static HOT NOINLINE uint8_t *put_parts(uint8_t *to, const struct header_block *block)
+{
+	for (size_t i = 0; i < block->count; i++)
+		to = put_bytes(to, block->parts[i]);
+	return to;
+}
+
 /* A block of the verdict with the `closing` empty strings that end it; `size` counts both. */
 static inline __attribute__((always_inline)) uint8_t *
 put_block(uint8_t *to, struct slice head, const struct header_block *block, size_t size, size_t closing)
 {
-	if (block->count == 0)
+	if (unlikely(block->count == 0))
 		return to;
-	to = put_head(to, head, SPOP_DATA_BINARY, size);
-	for (size_t i = 0; i < block->count; i++)
-		to = put_bytes(to, block->parts[i]);
+	to = put_parts(put_head(to, head, SPOP_DATA_BINARY, size), block);
 	memset(to, 0, closing);
 	return to + closing;
 }
@@ -75,15 +80,19 @@ static inline uint8_t *put_word(uint8_t *to, struct slice head, const char *word
 	return put_text(to, head, text);
 }
 
+static NOINLINE uint8_t *put_other_decision(uint8_t *to, const struct verdict *verdict)
+{
+	to = put_word(to, SET_VAR("\x07", "verdict"), verdict_name(verdict->kind));
+	to = put_number(to, SET_VAR("\x06", "status"), SPOP_DATA_UINT32, (uint32_t)verdict->status);
+	return put_word(to, SET_VAR("\x06", "reason"), reason_name(verdict->reason));
+}
+
 static inline uint8_t *put_decision(uint8_t *to, const struct verdict *verdict)
 {
-	if (verdict->kind == VERDICT_ALLOW && verdict->reason == REASON_ALLOWED && verdict->status == 200) {
+	if (likely(verdict->kind == VERDICT_ALLOW && verdict->reason == REASON_ALLOWED && verdict->status == 200))
 		to = put_bytes(to, ALLOWED);
-	} else {
-		to = put_word(to, SET_VAR("\x07", "verdict"), verdict_name(verdict->kind));
-		to = put_number(to, SET_VAR("\x06", "status"), SPOP_DATA_UINT32, (uint32_t)verdict->status);
-		to = put_word(to, SET_VAR("\x06", "reason"), reason_name(verdict->reason));
-	}
+	else
+		to = put_other_decision(to, verdict);
 	return put_text(to, SET_VAR("\x02", "id"), verdict->id);
 }
 
@@ -98,32 +107,49 @@ struct sizes {
 
 static inline size_t closed_size(const struct header_block *block, size_t closing)
 {
-	return block->count ? header_block_size(block) + closing : 0;
+	return likely(block->count) ? header_block_size(block) + closing : 0;
 }
 
 static inline struct sizes sizes_of(const struct verdict *verdict)
 {
-	return (struct sizes){ .req_del = closed_size(&verdict->req_del, DEL_END),
-			       .req_set = closed_size(&verdict->req_set, SET_END),
-			       .res_del = closed_size(&verdict->res_del, DEL_END),
-			       .res_set = closed_size(&verdict->res_set, SET_END) };
+	struct sizes sizes = { .req_del = closed_size(&verdict->req_del, DEL_END),
+			       .req_set = closed_size(&verdict->req_set, SET_END) };
+
+	if (unlikely(verdict->res_del.count || verdict->res_set.count)) {
+		sizes.res_del = closed_size(&verdict->res_del, DEL_END);
+		sizes.res_set = closed_size(&verdict->res_set, SET_END);
+	}
+	return sizes;
+}
+
+/* What goes to the client instead of the origin's answer. */
+static NOINLINE uint8_t *put_own_answer(uint8_t *to, const struct verdict *verdict)
+{
+	to = put_text(to, SET_VAR("\x04", "body"), verdict->body);
+	to = put_text(to, SET_VAR("\x0c", "content_type"), verdict->content_type);
+	return put_text(to, SET_VAR("\x08", "location"), verdict->location);
+}
+
+static NOINLINE uint8_t *put_response_edits(uint8_t *to, const struct verdict *verdict, const struct sizes *sizes)
+{
+	to = put_block(to, SET_VAR("\x07", "res_del"), &verdict->res_del, sizes->res_del, DEL_END);
+	return put_block(to, SET_VAR("\x0b", "res_headers"), &verdict->res_set, sizes->res_set, SET_END);
 }
 
 static inline uint8_t *put_content(uint8_t *to, const struct verdict *verdict, const struct sizes *sizes)
 {
-	to = put_text(to, SET_VAR("\x04", "body"), verdict->body);
-	to = put_text(to, SET_VAR("\x0c", "content_type"), verdict->content_type);
-	to = put_text(to, SET_VAR("\x08", "location"), verdict->location);
+	if (unlikely(verdict->body.len || verdict->content_type.len || verdict->location.len))
+		to = put_own_answer(to, verdict);
 	to = put_block(to, SET_VAR("\x07", "req_del"), &verdict->req_del, sizes->req_del, DEL_END);
 	to = put_block(to, SET_VAR("\x0b", "req_headers"), &verdict->req_set, sizes->req_set, SET_END);
-	to = put_block(to, SET_VAR("\x07", "res_del"), &verdict->res_del, sizes->res_del, DEL_END);
-	to = put_block(to, SET_VAR("\x0b", "res_headers"), &verdict->res_set, sizes->res_set, SET_END);
+	if (unlikely(sizes->res_del || sizes->res_set))
+		to = put_response_edits(to, verdict, sizes);
 	if (verdict->client_cert)
 		to = put_bytes(to, CLIENT_CERT);
 	return put_number(to, SET_VAR("\x05", "until"), SPOP_DATA_INT64, (uint64_t)verdict->until);
 }
 
-static uint8_t *put_new_log_values(uint8_t *to, const struct verdict *verdict)
+static NOINLINE uint8_t *put_new_log_values(uint8_t *to, const struct verdict *verdict)
 {
 	const struct log_values *log = verdict->log;
 	const uint8_t *begun = to;
@@ -148,7 +174,7 @@ static inline bool has_encoded(const struct verdict *verdict)
 
 static inline uint8_t *put_log_values(uint8_t *to, const struct verdict *verdict)
 {
-	if (has_encoded(verdict))
+	if (likely(has_encoded(verdict)))
 		return put_bytes(to, *verdict->encoded);
 	return verdict->log ? put_new_log_values(to, verdict) : to;
 }
@@ -157,7 +183,7 @@ static inline size_t log_size(const struct verdict *verdict)
 {
 	const struct log_values *log = verdict->log;
 
-	if (has_encoded(verdict))
+	if (likely(has_encoded(verdict)))
 		return verdict->encoded->len;
 	return log ? log->cn.len + log->serial.len + log->fingerprint.len + log->subject.len +
 		     log->issuer.len + log->verified.len : 0;
@@ -194,12 +220,13 @@ HOT enum err spoe_ack_encode(struct buf *out, const struct spoe_ids *ids, const 
 	decided = put_decision(spop_head_write(frame, &header), verdict);
 	content = put_content(decided, verdict, &sizes);
 	end = put_log_values(content, verdict);
-	if ((size_t)(end - frame) > max)
+	if (unlikely((size_t)(end - frame) > max)) {
 		end = content;
-	if ((size_t)(end - frame) > max && verdict->kind == VERDICT_DENY)
-		end = decided;
-	if ((size_t)(end - frame) > max)
-		return ERR_LIMIT;
+		if ((size_t)(end - frame) > max && verdict->kind == VERDICT_DENY)
+			end = decided;
+		if ((size_t)(end - frame) > max)
+			return ERR_LIMIT;
+	}
 	spop_length_write(frame, end);
 	buf_added(out, (size_t)(end - frame));
 	return ERR_OK;

@@ -21,7 +21,7 @@ static struct spoe_fragment *find(const struct spoe_session *session, const stru
 
 bool spoe_fragment_known(const struct spoe_session *session, const struct spoe_ids *ids)
 {
-	return session->fragments && find(session, ids);
+	return unlikely(session->fragments) && find(session, ids);
 }
 
 static void forget_bytes(struct spoe_session *session, struct spoe_fragment *fragment)
@@ -86,7 +86,7 @@ static void complete(struct spoe_session *session, struct spoe_fragment *fragmen
 		drop(session, fragment);
 }
 
-void spoe_fragment(struct spoe_session *session, const struct spop_frame *frame)
+NOINLINE void spoe_fragment(struct spoe_session *session, const struct spop_frame *frame)
 {
 	struct spoe_ids ids = { frame->stream_id, frame->frame_id };
 	struct spoe_fragment *fragment = find(session, &ids);

@@ -16,7 +16,7 @@ static inline struct value *place_of(struct request *req, const struct spoe_orde
 {
 	struct value *place;
 
-	if (step->arg < ARG_COUNT)
+	if (likely(step->arg < ARG_COUNT))
 		return &req->args[step->arg];
 	return request_extra(req, slice_of(head + 1, step->size - 1u), &place) ? NULL : place;
 }
@@ -30,11 +30,11 @@ unsigned spoe_order_decode(const struct spoe_order *order, struct reader *r, uns
 
 	for (; step < last; step++) {
 		const uint8_t *behind = pos + step->size;
-		struct value *place = is_head(pos, step) ? place_of(req, step, pos) : NULL;
+		struct value *place = likely(is_head(pos, step)) ? place_of(req, step, pos) : NULL;
 
-		if (!place)
+		if (unlikely(!place))
 			break;
-		if (spop_value_decode_short(&behind, end, place)) {
+		if (likely(spop_value_decode_short(&behind, end, place))) {
 			pos = behind;
 			continue;
 		}

@@ -13,7 +13,7 @@ static HOT struct spoe_request *take(struct spoe_session *session, const struct 
 {
 	struct spoe_request *request = pool_take(&session->shared->pool);
 
-	if (!request) {
+	if (unlikely(!request)) {
 		request = mem_new(sizeof(*request));
 		arena_init(&request->arena, 0);
 	}
@@ -54,14 +54,14 @@ static HOT void tell(struct spoe_request *request)
 	size_t begun = out->len;
 	enum err err = spoe_ack_encode(out, &request->ids, &request->req.verdict, session->ack_max);
 
-	if (err && !buf_err(out)) {
+	if (unlikely(err) && !buf_err(out)) {
 		engine_refuse(engine, &request->req, REASON_ANSWER_TOO_LARGE,
 			      "the answer is larger than the frames that HAProxy takes");
 		err = spoe_ack_encode(out, &request->ids, &request->req.verdict, session->ack_max);
 	}
 	engine_release(engine, &request->req);
 	give_back(request);
-	if (err)
+	if (unlikely(err))
 		spoe_fail(session, SPOP_RESOURCE, "an answer could not be written");
 	else
 		spoe_sent(session, out->len - begun);
@@ -88,7 +88,7 @@ static void submit(struct spoe_request *request)
 	request->ticket.req = &request->req;
 	request->ticket.on_done = on_done;
 	request->ticket.arg = request;
-	if (engine_submit(session->shared->engine, &request->ticket) == ENGINE_DONE) {
+	if (likely(engine_submit(session->shared->engine, &request->ticket) == ENGINE_DONE)) {
 		tell(request);
 		return;
 	}
@@ -96,7 +96,7 @@ static void submit(struct spoe_request *request)
 	session->pending_count++;
 }
 
-static void refuse(struct spoe_request *request, enum reason reason, const char *why)
+static COLD void refuse(struct spoe_request *request, enum reason reason, const char *why)
 {
 	engine_refuse(request->session->shared->engine, &request->req, reason, why);
 	tell(request);
@@ -119,7 +119,7 @@ struct reading {
 	struct value spare; /* takes what has no place */
 };
 
-static void spoil(struct reading *reading, enum reason reason, const char *why)
+static COLD void spoil(struct reading *reading, enum reason reason, const char *why)
 {
 	if (reading->reason != REASON_ALLOWED)
 		return;
@@ -127,7 +127,7 @@ static void spoil(struct reading *reading, enum reason reason, const char *why)
 	reading->why = why;
 }
 
-static struct value *no_place(struct reading *reading, enum err err)
+static COLD struct value *no_place(struct reading *reading, enum err err)
 {
 	if (err == ERR_DUPLICATE)
 		spoil(reading, REASON_BAD_REQUEST, "an argument was sent twice");
@@ -177,7 +177,7 @@ static void read_question(struct reader *r, unsigned count, struct spoe_order *o
 {
 	unsigned known = spoe_order_decode(order, r, count, reading->req);
 
-	if (known == count)
+	if (likely(known == count))
 		return;
 	order->count = known;
 	reading->order = order;
@@ -204,13 +204,13 @@ static struct slice copy_payload(struct arena *arena, struct slice payload)
 
 	if (!p)
 		return SLICE_EMPTY;
-	if (payload.len)
+	if (likely(payload.len))
 		memcpy(p, payload.ptr, payload.len);
 	memset(p + payload.len, 0, SPOE_ORDER_ROOM);
 	return slice_of(p, payload.len);
 }
 
-static void answer_nothing(struct spoe_session *session, const struct spoe_ids *ids)
+static COLD void answer_nothing(struct spoe_session *session, const struct spoe_ids *ids)
 {
 	struct buf *out = session->hooks->out(session->arg);
 	size_t begun = out->len;

@@ -94,7 +94,7 @@ static void run_soon(struct loop *loop)
 {
 	struct loop_task mark = { 0 };
 
-	if (list_empty(&loop->soon))
+	if (likely(list_empty(&loop->soon)))
 		return;
 	list_add(&loop->soon, &mark);
 	while (loop->soon.next != &mark)
@@ -159,12 +159,19 @@ static void add(_Atomic uint64_t *counter, uint64_t n)
 			      memory_order_relaxed);
 }
 
-static void note_stall(struct loop_stalls *stalls, int64_t took)
+static COLD size_t long_stall(int64_t took)
 {
-	size_t i = 0;
+	size_t i = 1;
 
 	while (i < LOOP_STALL_BOUNDS && took > loop_stall_bound_ns(i))
 		i++;
+	return i;
+}
+
+static void note_stall(struct loop_stalls *stalls, int64_t took)
+{
+	size_t i = took > loop_stall_bound_ns(0) ? long_stall(took) : 0;
+
 	add(&stalls->counts[i], 1);
 	add(&stalls->total_ns, (uint64_t)took);
 	if ((uint64_t)took > atomic_load_explicit(&stalls->max_ns, memory_order_relaxed))
@@ -186,9 +193,9 @@ static HOT void wake_up(struct ev_loop *ev)
 	loop->many = false;
 	loop->in_wakeup = false;
 	note_stall(&loop->stalls, clock_mono_ns() - loop->now_ns);
-	if (!list_empty(&loop->soon) || !list_empty(&loop->end))
+	if (unlikely(!list_empty(&loop->soon) || !list_empty(&loop->end)))
 		ev_idle_start(ev, &loop->awake);
-	else if (ev_is_active(&loop->awake))
+	else if (unlikely(ev_is_active(&loop->awake)))
 		ev_idle_stop(ev, &loop->awake);
 }
 
@@ -272,7 +279,7 @@ void loop_soon(struct loop *loop, struct loop_task *task)
 
 bool loop_in_batch(struct loop *loop, enum loop_step step, struct loop_task *task, size_t keep)
 {
-	if (!loop->many || loop->kept + keep > LOOP_KEPT)
+	if (likely(!loop->many) || loop->kept + keep > LOOP_KEPT)
 		return false;
 	loop->kept += keep;
 	list_add(step == LOOP_SERVE ? &loop->serve : &loop->write, task);
@@ -283,7 +290,7 @@ bool loop_in_batch(struct loop *loop, enum loop_step step, struct loop_task *tas
 
 uint8_t *loop_scratch(struct loop *loop)
 {
-	if (!loop->scratch)
+	if (unlikely(!loop->scratch))
 		loop->scratch = mem_grow(NULL, LOOP_KEPT + LOOP_SCRATCH);
 	return loop->scratch + loop->kept;
 }
@@ -299,8 +306,8 @@ void loop_give_buf(struct loop *loop, struct buf *buf)
 	buf_reset(buf);
 	if (!buf->ptr)
 		return;
-	if (loop->spares < SPARE_COUNT && buf->room <= SPARE_ROOM &&
-	    loop->spare_bytes + buf->room <= SPARE_BYTES) {
+	if (likely(loop->spares < SPARE_COUNT && buf->room <= SPARE_ROOM &&
+		   loop->spare_bytes + buf->room <= SPARE_BYTES)) {
 		loop->spare[loop->spares++] = *buf;
 		loop->spare_bytes += buf->room;
 		*buf = buf_capped(0);

@@ -13,15 +13,19 @@
 #include "base/mem.h"
 #include "io/stream_state.h"
 
-static void want(struct ev_loop *ev, struct ev_io *w, bool wanted)
+static NOINLINE void change(struct ev_loop *ev, struct ev_io *w, bool wanted)
 {
-	/* It is asked after every wake-up, and rarely changes. */
-	if (wanted == (bool)ev_is_active(w))
-		return;
 	if (wanted)
 		ev_io_start(ev, w);
 	else
 		ev_io_stop(ev, w);
+}
+
+static void want(struct ev_loop *ev, struct ev_io *w, bool wanted)
+{
+	/* It is asked after every wake-up, and rarely changes. */
+	if (unlikely(wanted != (bool)ev_is_active(w)))
+		change(ev, w, wanted);
 }
 
 HOT void stream_watch(struct stream *s)
@@ -30,13 +34,13 @@ HOT void stream_watch(struct stream *s)
 
 	if (s->dead)
 		return;
-	if (s->phase == PHASE_HANDSHAKE) {
+	if (unlikely(s->phase == PHASE_HANDSHAKE)) {
 		want(ev, &s->readable, !s->blocked && !s->fault);
 		want(ev, &s->writable, s->blocked && !s->fault);
 		return;
 	}
-	want(ev, &s->readable, (stream_reading(s) && !s->read_wants_write) || s->write_wants_read);
-	want(ev, &s->writable, (s->blocked && !s->write_wants_read) || s->read_wants_write);
+	want(ev, &s->readable, likely(stream_reading(s) && !s->read_wants_write) || s->write_wants_read);
+	want(ev, &s->writable, unlikely(s->blocked && !s->write_wants_read) || s->read_wants_write);
 }
 
 static void stop(struct stream *s)
@@ -51,7 +55,7 @@ static void stop(struct stream *s)
 	loop_task_cancel(&s->offer_task);
 }
 
-static void destroy(struct stream *s)
+static COLD void destroy(struct stream *s)
 {
 	if (s->state)
 		s->transport->free(s->state);
@@ -64,14 +68,14 @@ static void destroy(struct stream *s)
 bool stream_leave(struct stream *s)
 {
 	s->busy--;
-	if (!s->dead)
+	if (likely(!s->dead))
 		return true;
 	if (s->busy == 0)
 		destroy(s);
 	return false;
 }
 
-void stream_close(struct stream *s, enum err why)
+COLD void stream_close(struct stream *s, enum err why)
 {
 	s->dead = true;
 	stop(s);
@@ -113,19 +117,19 @@ static HOT void on_readable(struct ev_loop *ev, struct ev_io *w, int events)
 	struct stream *s = w->data;
 
 	(void)ev;
-	if (events & EV_ERROR) {
+	if (unlikely(events & EV_ERROR)) {
 		stream_close(s, ERR_IO);
 		return;
 	}
-	if (s->phase == PHASE_HANDSHAKE) {
+	if (unlikely(s->phase == PHASE_HANDSHAKE)) {
 		shake(s);
 		return;
 	}
-	if (s->write_wants_read)
+	if (unlikely(s->write_wants_read))
 		loop_at_end(s->loop, &s->flush_task);
-	if (!stream_reading(s))
+	if (unlikely(!stream_reading(s)))
 		return;
-	if (s->phase == PHASE_OPEN)
+	if (likely(s->phase == PHASE_OPEN))
 		stream_read(s);
 	else
 		stream_discard_some(s);
@@ -215,7 +219,7 @@ struct stream *stream_new(struct loop *loop, int fd, struct tls_server *tls,
 
 struct buf *stream_out(struct stream *s)
 {
-	if (!s->out.ptr)
+	if (likely(!s->out.ptr))
 		loop_take_buf(s->loop, &s->out);
 	return &s->out;
 }

@@ -24,9 +24,9 @@ void stream_discard(struct stream *s)
 /* Keeps what on_data left of the `total` bytes at base (scratch, or the kept bytes themselves). */
 static void keep(struct stream *s, const uint8_t *base, size_t total, size_t used)
 {
-	if (s->in.ptr && base == s->in.ptr + s->in_used) {
+	if (unlikely(s->in.ptr && base == s->in.ptr + s->in_used)) {
 		s->in_used += used;
-	} else if (used == 0) {
+	} else if (unlikely(used == 0)) {
 		/* What was kept before is the front of base. */
 		buf_put(&s->in, slice_of(base + stream_kept(s), total - stream_kept(s)));
 	} else {
@@ -34,7 +34,7 @@ static void keep(struct stream *s, const uint8_t *base, size_t total, size_t use
 		s->in_used = 0;
 		buf_put(&s->in, slice_of(base + used, total - used));
 	}
-	if (stream_kept(s) == 0) {
+	if (likely(stream_kept(s) == 0)) {
 		buf_fini(&s->in);
 		s->in_used = 0;
 	}
@@ -47,10 +47,10 @@ static HOT bool offer(struct stream *s, const uint8_t *base, size_t total)
 
 	stream_enter(s);
 	used = s->handler->on_data(s->arg, slice_of(base, total));
-	if (!stream_leave(s))
+	if (unlikely(!stream_leave(s)))
 		return false;
 	keep(s, base, total, used < total ? used : total);
-	if (s->phase == PHASE_OPEN && !s->paused && stream_kept(s) >= s->limits.in_max) {
+	if (unlikely(stream_kept(s) >= s->limits.in_max) && s->phase == PHASE_OPEN && !s->paused) {
 		stream_close(s, ERR_LIMIT);
 		return false;
 	}
@@ -63,7 +63,7 @@ static HOT bool offer(struct stream *s, const uint8_t *base, size_t total)
  */
 static HOT void settle(struct stream *s)
 {
-	if (!stream_waiting(s) || s->blocked) {
+	if (unlikely(!stream_waiting(s) || s->blocked)) {
 		/* Who reads nothing is read no further: its answers would pile up here. */
 		if (stream_waiting(s) > s->limits.out_high)
 			s->throttled = true;
@@ -75,7 +75,7 @@ static HOT void settle(struct stream *s)
 		stream_flush_task(&s->flush_task);
 }
 
-static void end_of_input(struct stream *s, enum err why)
+static COLD void end_of_input(struct stream *s, enum err why)
 {
 	bool progress;
 	enum err ignored;
@@ -111,9 +111,9 @@ static uint8_t *place_input(struct stream *s, size_t *room)
 	size_t have = stream_kept(s), most = s->limits.in_max;
 	uint8_t *base;
 
-	if (have <= COPY_MAX) {
+	if (likely(have <= COPY_MAX)) {
 		base = loop_scratch(s->loop);
-		if (have)
+		if (unlikely(have))
 			memcpy(base, s->in.ptr + s->in_used, have);
 		most = most < LOOP_SCRATCH ? most : LOOP_SCRATCH;
 		*room = most > have ? most - have : 0;
@@ -148,7 +148,7 @@ void stream_offer_task(struct loop_task *task)
 static bool waits(struct stream *s, const uint8_t *base, size_t len)
 {
 	s->fresh = slice_of(base, len);
-	return !s->transport->pending && loop_in_batch(s->loop, LOOP_SERVE, &s->offer_task, len);
+	return likely(!s->transport->pending) && loop_in_batch(s->loop, LOOP_SERVE, &s->offer_task, len);
 }
 
 HOT void stream_read(struct stream *s)
@@ -159,30 +159,30 @@ HOT void stream_read(struct stream *s)
 	bool own = base != loop_scratch(s->loop);
 	enum err why = ERR_IO;
 
-	if (room == 0) {
+	if (unlikely(room == 0)) {
 		stream_close(s, ERR_LIMIT);
 		return;
 	}
 	do {
 		result = s->transport->read(s->state, base + total, room, &got, &why);
-		if (result != TRANSPORT_DONE)
+		if (unlikely(result != TRANSPORT_DONE))
 			break;
 		total += got;
 		room -= got;
-	} while (room && s->transport->pending && s->transport->pending(s->state));
+	} while (unlikely(room && s->transport->pending) && s->transport->pending(s->state));
 	s->read_wants_write = result == TRANSPORT_WANT_WRITE;
-	if (result == TRANSPORT_FAULT && total == have) {
+	if (unlikely(result == TRANSPORT_FAULT) && total == have) {
 		end_of_input(s, why);
 		return;
 	}
-	if (have == 0 && result == TRANSPORT_DONE && waits(s, base, total))
+	if (likely(have == 0 && result == TRANSPORT_DONE) && waits(s, base, total))
 		return;
-	if (own)
+	if (unlikely(own))
 		buf_added(&s->in, total - have);
-	if (result == TRANSPORT_FAULT) {
+	if (unlikely(result == TRANSPORT_FAULT)) {
 		s->fault = why;
 		loop_soon(s->loop, &s->again_task);
-	} else if (room == 0 && s->transport->pending && s->transport->pending(s->state)) {
+	} else if (unlikely(room == 0) && s->transport->pending && s->transport->pending(s->state)) {
 		loop_soon(s->loop, &s->again_task);
 	}
 	/* With nothing new there may still be output: of kept bytes that were offered just before. */

@@ -15,7 +15,7 @@ enum transport_result stream_write(struct stream *s, bool *progress, enum err *w
 		size_t len = stream_waiting(s) < WRITE_MAX ? stream_waiting(s) : WRITE_MAX;
 
 		result = s->transport->write(s->state, s->out.ptr + s->out_done, len, &put, why);
-		if (result != TRANSPORT_DONE)
+		if (unlikely(result != TRANSPORT_DONE))
 			break;
 		s->out_done += put;
 		total += put;
@@ -27,7 +27,7 @@ enum transport_result stream_write(struct stream *s, bool *progress, enum err *w
 /* Gives memory back, or moves what is left to the front: never more than was written. */
 static void tidy_out(struct stream *s)
 {
-	if (stream_waiting(s) == 0) {
+	if (likely(stream_waiting(s) == 0)) {
 		loop_give_buf(s->loop, &s->out);
 		s->out_done = 0;
 	} else if (stream_waiting(s) <= MOVE_MAX || s->out_done >= stream_waiting(s)) {
@@ -41,10 +41,10 @@ static void update_blocked(struct stream *s, bool progress)
 	struct ev_loop *ev = loop_ev(s->loop);
 
 	s->blocked = stream_waiting(s) > 0;
-	if (s->blocked && s->limits.blocked_ns) {
+	if (unlikely(s->blocked) && s->limits.blocked_ns) {
 		if (progress || !ev_is_active(&s->deadline))
 			loop_start_timer(s->loop, &s->deadline, s->limits.blocked_ns);
-	} else if (ev_is_active(&s->deadline)) {
+	} else if (unlikely(ev_is_active(&s->deadline))) {
 		ev_timer_stop(ev, &s->deadline);
 	}
 }
@@ -52,7 +52,7 @@ static void update_blocked(struct stream *s, bool progress)
 /* False when the stream is gone. */
 static bool update_throttle(struct stream *s)
 {
-	if (!s->throttled || stream_waiting(s) > s->limits.out_high / 2)
+	if (likely(!s->throttled) || stream_waiting(s) > s->limits.out_high / 2)
 		return true;
 	s->throttled = false;
 	/* The owner may have left whole messages because of it. */
@@ -68,7 +68,7 @@ static bool update_throttle(struct stream *s)
 	return true;
 }
 
-static void flushed_last(struct stream *s)
+static COLD void flushed_last(struct stream *s)
 {
 	if (s->linger_ns > 0 && !s->ended) {
 		s->phase = PHASE_LINGERING;
@@ -86,9 +86,9 @@ HOT void stream_flush_task(struct loop_task *task)
 	enum err why = ERR_IO;
 	bool progress;
 
-	if (s->phase == PHASE_HANDSHAKE)
+	if (unlikely(s->phase == PHASE_HANDSHAKE))
 		return;
-	if (s->phase == PHASE_LINGERING) {
+	if (unlikely(s->phase == PHASE_LINGERING)) {
 		loop_give_buf(s->loop, &s->out);
 		return;
 	}
@@ -111,9 +111,9 @@ HOT void stream_flush_task(struct loop_task *task)
 	}
 	tidy_out(s);
 	update_blocked(s, progress);
-	if (!update_throttle(s))
+	if (unlikely(!update_throttle(s)))
 		return;
-	if (s->phase == PHASE_FINISHING && !stream_waiting(s))
+	if (unlikely(s->phase == PHASE_FINISHING) && !stream_waiting(s))
 		flushed_last(s);
 	else
 		stream_watch(s);

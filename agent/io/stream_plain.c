@@ -33,8 +33,8 @@ static HOT enum transport_result plain_read(void *state, void *to, size_t room, 
 
 	do
 		n = recv(fd_of(state), to, room, MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n > 0) {
+	while (unlikely(n < 0) && errno == EINTR);
+	if (likely(n > 0)) {
 		*got = (size_t)n;
 		return TRANSPORT_DONE;
 	}
@@ -51,8 +51,8 @@ static HOT enum transport_result plain_write(void *state, const void *from, size
 
 	do
 		n = send(fd_of(state), from, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0) {
+	while (unlikely(n < 0) && errno == EINTR);
+	if (likely(n >= 0)) {
 		*put = (size_t)n;
 		return TRANSPORT_DONE;
 	}

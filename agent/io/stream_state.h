@@ -74,9 +74,9 @@ bool stream_leave(struct stream *s);
 /* True while input is wanted. */
 static inline bool stream_reading(const struct stream *s)
 {
-	if (s->ended || s->dead || s->fault)
+	if (unlikely(s->ended || s->dead || s->fault))
 		return false;
-	return s->phase != PHASE_OPEN || (!s->paused && !s->throttled);
+	return unlikely(s->phase != PHASE_OPEN) || likely(!s->paused && !s->throttled);
 }
 
 /* Tells libev what is waited for now; after every change of the state. */

@@ -45,7 +45,7 @@ static inline enum atom atom_of(const struct atoms *atoms, const void *name)
 	uintptr_t at = (uintptr_t)name;
 	size_t i = (at >> 4 ^ at >> 12) % ATOM_SLOTS;
 
-	while (atoms->slots[i].name && atoms->slots[i].name != name)
+	while (unlikely(atoms->slots[i].name != name) && atoms->slots[i].name)
 		i = (i + 1) % ATOM_SLOTS;
 	return atoms->slots[i].atom;
 }

@@ -64,7 +64,7 @@ void budget_start(struct state *state, lua_State *L)
 	state->unyieldable = 0;
 	state->running = L;
 	state->hooked = state->slow || state->loading || !ticks.on;
-	if (state->hooked)
+	if (unlikely(state->hooked))
 		lua_sethook(L, on_count, LUA_MASKCOUNT, BUDGET_INSTRUCTIONS);
 	else if (lua_gethookmask(L))
 		lua_sethook(L, NULL, 0, 0);

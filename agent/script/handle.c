@@ -36,7 +36,7 @@ static struct task *task_of(lua_State *L, uint64_t bits)
 {
 	const struct state *state = state_of(L);
 
-	if (__builtin_expect((bits ^ state->tag) >> 10 != 0, 0))
+	if (unlikely((bits ^ state->tag) >> 10 != 0))
 		refuse_other(L, (enum handle_kind)(bits & 15));
 	return state->current;
 }
@@ -73,7 +73,7 @@ static HOT int on_index(lua_State *L)
 	uint64_t bits = bits_at(L, 1);
 	index_function *index = indexes[bits & 15];
 
-	if (__builtin_expect((bits ^ state->tag) >> 10 != 0 || !index, 0))
+	if (unlikely((bits ^ state->tag) >> 10 != 0 || !index))
 		return refuse_index(L);
 	return index(L, state->current, bits >> 4 & (TASK_OBJECTS - 1),
 		     atom_of(&state->atoms, lua_topointer(L, 2)));

@@ -71,7 +71,7 @@ static inline struct object *handle_check(lua_State *L, int arg, enum handle_kin
 {
 	struct object *object = handle_object(L, arg, kind);
 
-	if (__builtin_expect(!object, 0))
+	if (unlikely(!object))
 		handle_refuse(L, arg, kind);
 	return object;
 }

@@ -41,7 +41,7 @@ static struct header_name *name_slot(struct state *state, const void *key)
 	uintptr_t at = (uintptr_t)key;
 	size_t i = (at >> 4 ^ at >> 11) % NAME_SLOTS;
 
-	while (state->names[i].key && state->names[i].key != key)
+	while (unlikely(state->names[i].key != key) && state->names[i].key)
 		i = (i + 1) % NAME_SLOTS;
 	return &state->names[i];
 }
@@ -96,7 +96,7 @@ static HOT struct slice name_at(lua_State *L, struct task *task, int arg, const 
 	const void *key = lua_topointer(L, arg);
 	const struct header_name *known = name_slot(task->state, key);
 
-	if (!key || known->key != key)
+	if (unlikely(!key || known->key != key))
 		return new_name(L, task, arg, fault);
 	*fault = known->fault;
 	return known->name;
@@ -107,7 +107,7 @@ static struct slice settable_name(lua_State *L, struct task *task, int arg)
 	const char *fault;
 	struct slice name = name_at(L, task, arg, &fault);
 
-	if (fault)
+	if (unlikely(fault))
 		luaL_error(L, "\"%s\" %s", lua_tostring(L, arg), fault);
 	return name;
 }
@@ -123,13 +123,13 @@ static HOT struct slice value_at(lua_State *L, int arg)
 	struct slice value;
 
 	value.ptr = (const uint8_t *)lua_tolstring(L, arg, &value.len);
-	if (!value.ptr)
+	if (unlikely(!value.ptr))
 		luaL_error(L, "a header's value must be a text, not %s", lua_isnoneornil(L, arg) ?
 			   "nil" : luaL_typename(L, arg));
-	else if (value.len && (may_be_blank(value.ptr[0]) || may_be_blank(value.ptr[value.len - 1])))
+	else if (likely(value.len) && unlikely(may_be_blank(value.ptr[0]) || may_be_blank(value.ptr[value.len - 1])))
 		value = slice_trim(value);
 	budget_charge(L, value.len / 16);
-	if (text_has_control(value))
+	if (unlikely(text_has_control(value)))
 		luaL_error(L, "a header's value must not hold control characters");
 	return value;
 }

@@ -144,7 +144,7 @@ static void find_line(lua_State *L, struct state *state, struct task *task)
 	unsigned line = (unsigned)(key % FACT_LINES);
 
 	task->fact_line = line + 1;
-	if (state->fact_keys[line] == key)
+	if (likely(state->fact_keys[line] == key))
 		return;
 	for (enum fact fact = 0; fact < FACT_COUNT; fact++) {
 		if (!(state->fact_columns >> fact & 1))
@@ -195,13 +195,13 @@ static NOINLINE HOT int keep_fact(lua_State *L, struct task *task, enum fact fac
 static int push_fact(lua_State *L, struct task *task, enum fact fact)
 {
 	/* A call that has a line has a certificate; booleans have no column. */
-	if (task->fact_line && task->state->fact_columns >> fact & 1 &&
+	if (likely(task->fact_line && task->state->fact_columns >> fact & 1) &&
 	    lua_rawgeti(L, COLUMN(fact), task->fact_line) == LUA_TSTRING)
 		return 1;
 	return keep_fact(L, task, fact);
 }
 
-static NOINLINE int unknown_property(lua_State *L)
+static COLD int unknown_property(lua_State *L)
 {
 	const char *names[FACT_COUNT + 1] = { NULL };
 	const char *word, *nearest;

@@ -35,17 +35,17 @@ static HOT void forget(struct object *object, struct slice name)
 
 static size_t varstr_size(struct slice s)
 {
-	return (s.len < 240 ? 1 : varint_size(s.len)) + s.len;
+	return (likely(s.len < 240) ? 1 : varint_size(s.len)) + s.len;
 }
 
 /* SPOP's string: its length, its bytes. There is room for it. */
 static inline uint8_t *put_varstr(uint8_t *at, struct slice s)
 {
-	if (s.len < 240)
+	if (likely(s.len < 240))
 		*at++ = (uint8_t)s.len;
 	else
 		at = varint_write(at, s.len);
-	if (s.len)
+	if (likely(s.len))
 		memcpy(at, s.ptr, s.len);
 	return at + s.len;
 }
@@ -58,7 +58,7 @@ static HOT enum err add(struct object *object, struct arena *arena, struct slice
 	struct edit *item;
 	uint8_t *at;
 
-	if (object->edit_count == OBJECT_EDITS_MAX)
+	if (unlikely(object->edit_count == OBJECT_EDITS_MAX))
 		return ERR_LIMIT;
 	item = arena_take(arena, sizeof(*item) + whole);
 	if (!item)
@@ -136,7 +136,7 @@ HOT enum err object_blocks(const struct object *object, struct arena *arena, str
 
 	*del = SLICE_EMPTY;
 	*set = SLICE_EMPTY;
-	if (!object->edits)
+	if (unlikely(!object->edits))
 		return ERR_OK;
 	del_at = arena_take(arena, object->del_size + object->set_size);
 	if (!del_at)
@@ -145,9 +145,9 @@ HOT enum err object_blocks(const struct object *object, struct arena *arena, str
 	*del = slice_of(del_at, object->del_size);
 	*set = slice_of(set_at, object->set_size);
 	for (const struct edit *edit = object->edits; edit; edit = edit->next) {
-		if (edit->removes)
+		if (likely(edit->removes))
 			del_at = copy(del_at, edit, edit->head);
-		if (edit->adds)
+		if (likely(edit->adds))
 			set_at = copy(set_at, edit, edit->whole);
 	}
 	return ERR_OK;

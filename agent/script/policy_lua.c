@@ -78,7 +78,7 @@ static void put_aside(struct policy_set *set, size_t index)
 {
 	struct state *state = set->states[index];
 
-	if (!state || !state->spent)
+	if (likely(!state || !state->spent))
 		return;
 	set->states[index] = NULL;
 	set->slow[index] = state->slow;
@@ -106,7 +106,7 @@ static HOT enum policy_state set_start(struct policy_set *set, struct policy_cal
 	size_t index = call->worker->index;
 	enum policy_state result;
 
-	if (!set->states[index])
+	if (unlikely(!set->states[index]))
 		set->states[index] = open_again(set, call->worker);
 	if (!set->states[index]) {
 		result_fault(call, REASON_POLICY_TIMEOUT, "the worker could not be loaded again");

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "script/handle.h"
 
-void result_fault(struct policy_call *call, enum reason reason, const char *text)
+COLD void result_fault(struct policy_call *call, enum reason reason, const char *text)
 {
 	call->result = (struct policy_result){ .outcome = POLICY_FAILED, .reason = reason };
 	call->result.error = arena_copy(call->req->arena, slice_str(text));
@@ -88,7 +88,7 @@ void result_describe(lua_State *L, int status, char place[PLACE_MAX], char text[
 	}
 }
 
-void result_failed(struct task *task, int status)
+COLD void result_failed(struct task *task, int status)
 {
 	struct state *state = task->state;
 	enum reason reason = state->budget.fault;
@@ -110,7 +110,7 @@ void result_failed(struct task *task, int status)
 	fault_at(task->call, reason, state->fault_place, state->fault_text);
 }
 
-static NOINLINE void wrong_return(struct task *task, const char *what)
+static COLD void wrong_return(struct task *task, const char *what)
 {
 	char text[FAULT_MAX];
 
@@ -125,7 +125,7 @@ static NOINLINE void wrong_return(struct task *task, const char *what)
 	fault_at(task->call, REASON_POLICY_ERROR, task->state->chunk, text);
 }
 
-static void no_memory(struct task *task)
+static COLD void no_memory(struct task *task)
 {
 	result_fault(task->call, REASON_OVERLOADED, "the request's memory is used up");
 }
@@ -157,7 +157,7 @@ static void responded(struct task *task, const struct object *response)
 }
 
 /* Says why what fetch returned is no Response of this call. */
-static NOINLINE void refuse_returned(struct task *task, int index)
+static COLD void refuse_returned(struct task *task, int index)
 {
 	enum handle_kind kind = handle_kind(task->co, index);
 
@@ -175,9 +175,9 @@ void result_returned(struct task *task, int index)
 {
 	const struct object *object = handle_of(task->co, index, task, HANDLE_RESPONSE);
 
-	if (!object)
+	if (unlikely(!object))
 		refuse_returned(task, index);
-	else if (object->type == OBJECT_ORIGIN)
+	else if (likely(object->type == OBJECT_ORIGIN))
 		passed(task, object);
 	else if (task->asked_origin)
 		wrong_return(task, "a Response of its own after fetch(request), whose answer is not known yet");

@@ -83,7 +83,7 @@ static inline void budget_charge(lua_State *L, size_t n)
 {
 	struct budget *budget = &state_of(L)->budget;
 
-	if (n <= (uint64_t)budget->credit)
+	if (likely(n <= (uint64_t)budget->credit))
 		budget->credit -= (int64_t)n;
 	else
 		budget_overdrawn(L);

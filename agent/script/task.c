@@ -110,7 +110,7 @@ static void end(struct task *task, int status)
 
 	task->call->task = NULL;
 	state->busy--;
-	if (status == LUA_OK) {
+	if (likely(status == LUA_OK)) {
 		lua_settop(task->co, BOTTOM_SIZE);
 	} else {
 		task->co = NULL;
@@ -146,12 +146,12 @@ static HOT enum policy_state run(struct task *task, int argc)
 	state->current = NULL;
 	state->tag = TAG_NONE;
 	state->running = NULL;
-	if (status == LUA_YIELD) {
+	if (unlikely(status == LUA_YIELD)) {
 		assert(state->slicing);
 		make_ready(task);
 		return POLICY_PENDING;
 	}
-	if (status == LUA_OK)
+	if (likely(status == LUA_OK))
 		result_returned(task, BOTTOM_SIZE + 1);
 	else
 		result_failed(task, status);

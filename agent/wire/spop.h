@@ -174,7 +174,7 @@ static inline void spop_arg_decode(struct reader *r, struct slice *name, struct 
 static inline const uint8_t *spop_number_short(const uint8_t *p, unsigned *number)
 {
 	*number = *p++;
-	if (*number < 240)
+	if (likely(*number < 240))
 		return p;
 	*number += (unsigned)*p << 4;
 	if (*p++ < 128)
@@ -201,18 +201,18 @@ spop_value_decode_short(const uint8_t **pos, const uint8_t *end, struct value *o
 	const uint8_t *p = *pos;
 	unsigned type = *p++, number = 0;
 
-	if (type - SPOP_DATA_TEXT <= SPOP_DATA_BINARY - SPOP_DATA_TEXT) {
+	if (likely(type - SPOP_DATA_TEXT <= SPOP_DATA_BINARY - SPOP_DATA_TEXT)) {
 		p = spop_number_short(p, &number);
-		if (!p || (ptrdiff_t)number > end - p)
+		if (unlikely(!p || (ptrdiff_t)number > end - p))
 			return false;
 		out->kind = (enum value_kind)(type + VALUE_TEXT - SPOP_DATA_TEXT);
 		out->bytes = slice_of(p, number);
 		*pos = p + number;
 		return true;
 	}
-	if (p > end)
+	if (unlikely(p > end))
 		return false;
-	if ((type & ~SPOP_DATA_TRUE) == SPOP_DATA_BOOL) {
+	if (likely((type & ~SPOP_DATA_TRUE) == SPOP_DATA_BOOL)) {
 		out->kind = VALUE_BOOL;
 		out->boolean = type & SPOP_DATA_TRUE;
 	} else if (type == SPOP_DATA_NULL) {
