@@ -59,6 +59,19 @@ static json_t *encode_number(lua_State *L, int index)
 	return json_real(number);
 }
 
+/* The only userdata of scripts is a URL, whose form in JSON is its text (URL standard, toJSON). */
+static json_t *encode_url(lua_State *L, int index)
+{
+	struct slice text;
+	json_t *json;
+
+	text.ptr = (const uint8_t *)luaL_tolstring(L, index, &text.len);
+	budget_charge(L, text.len / 4);
+	json = json_stringn((const char *)text.ptr, text.len);
+	lua_pop(L, 1);
+	return json;
+}
+
 static json_t *encode_value(lua_State *L, int index, int depth)
 {
 	struct slice text;
@@ -79,6 +92,8 @@ static json_t *encode_value(lua_State *L, int index, int depth)
 		return json_stringn((const char *)text.ptr, text.len);
 	case LUA_TTABLE:
 		return is_list(L, index) ? json_array() : json_object();
+	case LUA_TUSERDATA:
+		return encode_url(L, index);
 	case LUA_TLIGHTUSERDATA:
 		if (!lua_touserdata(L, index))
 			return json_null();

@@ -6,8 +6,9 @@
 #include "script/sandbox.h"
 
 /*
- * URL.new(text): an absolute URL (RFC 3986 3) in its parts, as a fresh table
- * with the names of the URL standard. searchParams has get, getAll and has.
+ * URL.new(text): an absolute URL (RFC 3986 3) in its parts, which have the
+ * names of the URL standard. searchParams has get, getAll and has. Its parts
+ * cannot be assigned: a userdata stands in front of the table that holds them.
  */
 struct url {
 	struct slice scheme, username, password, hostname, port, path, query, fragment;
@@ -254,6 +255,53 @@ static void set_authority(lua_State *L, const struct url *url)
 	lua_setfield(L, -2, "origin");
 }
 
+static const char *href_of(lua_State *L)
+{
+	luaL_checkudata(L, 1, "URL");
+	lua_getiuservalue(L, 1, 1);
+	lua_pushliteral(L, "href");
+	lua_rawget(L, -2);
+	return lua_tostring(L, -1);
+}
+
+static int url_text(lua_State *L)
+{
+	(void)href_of(L);
+	return 1;
+}
+
+static int url_index(lua_State *L)
+{
+	lua_getiuservalue(L, 1, 1);
+	lua_pushvalue(L, 2);
+	lua_rawget(L, -2);
+	return 1;
+}
+
+static int url_refuse(lua_State *L)
+{
+	return luaL_error(L, "the parts of a URL cannot be changed here (%s); make another one: URL.new(text)",
+			  href_of(L));
+}
+
+/* With the table of parts on top: a userdata takes its place. */
+static void guard(lua_State *L)
+{
+	static const luaL_Reg functions[] = {
+		{ "__index", url_index }, { "__newindex", url_refuse }, { "__tostring", url_text }, { NULL, NULL },
+	};
+
+	(void)lua_newuserdatauv(L, 0, 1);
+	lua_insert(L, -2);
+	lua_setiuservalue(L, -2, 1);
+	if (luaL_newmetatable(L, "URL")) {
+		luaL_setfuncs(L, functions, 0);
+		lua_pushliteral(L, "URL");
+		lua_setfield(L, -2, "__metatable");
+	}
+	lua_setmetatable(L, -2);
+}
+
 static int url_new(lua_State *L)
 {
 	struct slice text;
@@ -264,7 +312,7 @@ static int url_new(lua_State *L)
 	if (!split(text, &url) || !text_is_field_value(text) || memchr(text.ptr, ' ', text.len) ||
 	    memchr(text.ptr, '\t', text.len))
 		return luaL_error(L, "URL.new: \"%s\" is not an absolute URL", lua_tostring(L, 1));
-	lua_createtable(L, 0, 12);
+	lua_createtable(L, 0, 13);
 	set_authority(L, &url);
 	set_field(L, "username", url.username);
 	set_field(L, "password", url.password);
@@ -276,6 +324,9 @@ static int url_new(lua_State *L)
 	push_params(L, url.query);
 	lua_setfield(L, -2, "searchParams");
 	set_field(L, "href", text);
+	lua_pushcfunction(L, url_text);
+	lua_setfield(L, -2, "toString");
+	guard(L);
 	return 1;
 }
 

@@ -137,6 +137,7 @@ function SearchParams:getAll(name) end
 ---@return boolean
 function SearchParams:has(name) end
 
+---Its parts cannot be assigned.
 ---@class URL
 ---@field href string
 ---@field origin string
@@ -155,6 +156,9 @@ URL = {}
 ---@param text string
 ---@return URL
 function URL.new(text) end
+---Its href, as tostring(url) and json.encode(url) give it.
+---@return string
+function URL:toString() end
 
 ---@class Context
 local Context = {}

@@ -325,6 +325,12 @@ static void urls(void **state)
 	refuses("URL.new('https://[::1/')", "not an absolute URL");
 	refuses("URL.new('1https://a/')", "not an absolute URL");
 	refuses("URL.new()", "string expected");
+	is("tostring(URL.new('https://a/?b')) .. URL.new('https://a/c'):toString()", "https://a/?bhttps://a/c");
+	is("json.encode({ u = URL.new('https://a/\"') })", "{\"u\":\"https://a/\\\"\"}");
+	is("tostring(URL.new('https://a/').nothing) .. getmetatable(URL.new('https://a/'))", "nilURL");
+	refuses("URL.new('https://a/').pathname = '/b'", "the parts of a URL cannot be changed here (https://a/)");
+	refuses("URL.new('https://a/').toString(nil)", "URL expected");
+	refuses("msgpack.encode(URL.new('https://a/'))", "no form in MessagePack");
 }
 
 static void free_headers(void **state)
