@@ -129,6 +129,10 @@ static int response_redirect(lua_State *L)
 	unsigned number;
 	int status;
 
+	if (lua_type(L, 1) == LUA_TUSERDATA) {
+		(void)luaL_tolstring(L, 1, NULL);
+		lua_replace(L, 1);
+	}
 	url.ptr = (const uint8_t *)luaL_checklstring(L, 1, &url.len);
 	status = checked_status(L, 2, 302);
 	if (status != 301 && status != 302 && status != 303 && status != 307 && status != 308)

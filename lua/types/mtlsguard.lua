@@ -110,7 +110,7 @@ Response = {}
 ---@param init? ResponseInit
 ---@return Response
 function Response.new(body, init) end
----@param url string
+---@param url string|URL
 ---@param status? integer
 ---@return Response
 function Response.redirect(url, status) end

@@ -104,6 +104,12 @@ static void own_response(void **state)
 	assert_string_equal(worker_run_res_set(run), "location: https://login.example.com/?a=b\n");
 	worker_run_free(run);
 
+	run = open_body("return Response.redirect(URL.new('https://login.example.com/?c=d'), 308)");
+	expect_body(run, "");
+	assert_int_equal(run->call.result.status, 308);
+	assert_true(slice_eq(run->call.result.location, SLICE_LIT("https://login.example.com/?c=d")));
+	worker_run_free(run);
+
 	run = open_body("local r = Response.json({ a = { 1, 2 } }, { status = 599 })\n"
 			"r.headers:append('Set-Cookie', 'a=1') r.headers:append('set-cookie', 'b=2') return r");
 	expect_body(run, "{\"a\":[1,2]}");
