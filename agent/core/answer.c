@@ -91,7 +91,7 @@ static bool begins(struct slice name, struct slice prefix)
 	return true;
 }
 
-static HOT bool is_set_by_us(const struct headers_conf *conf, struct slice name)
+HOT bool answer_sets(const struct headers_conf *conf, struct slice name)
 {
 	/* They all begin with a "c"; few of a worker's do. */
 	if (likely(name.len == 0 || name.ptr[0] != 'c'))
@@ -113,7 +113,7 @@ static enum err worker_headers(struct request *req, const struct policy_result *
 
 	*out = result->req_set;
 	while (reader_left(&r)) {
-		clean &= !is_set_by_us(conf, reader_varstr(&r));
+		clean &= !answer_sets(conf, reader_varstr(&r));
 		(void)reader_varstr(&r);
 	}
 	if (likely(clean))
@@ -126,7 +126,7 @@ static enum err worker_headers(struct request *req, const struct policy_result *
 	while (reader_left(&r)) {
 		struct slice name = reader_varstr(&r), value = reader_varstr(&r);
 
-		if (is_set_by_us(conf, name))
+		if (answer_sets(conf, name))
 			continue;
 		buf_varstr(&b, name);
 		buf_varstr(&b, value);

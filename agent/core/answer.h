@@ -2,6 +2,7 @@
 #ifndef MTLSGUARD_CORE_ANSWER_H
 #define MTLSGUARD_CORE_ANSWER_H
 
+#include "core/config.h"
 #include "core/policy.h"
 #include "core/request.h"
 
@@ -13,6 +14,10 @@
 /* An allow, with the origin's headers; result is the worker's edits or NULL. ERR_MEMORY. That of a
  * connection has no headers, and no "until". */
 enum err answer_allow(struct request *req, const struct policy_result *result) MUST_USE;
+
+/* True when every allow sets the header itself, whatever a worker sets: a worker's header of that name is left
+ * out. The name is lower-case, its '_' counts as '-'. */
+bool answer_sets(const struct headers_conf *conf, struct slice name);
 
 /* A worker's own Response. ERR_LIMIT never happens for a fresh verdict, but must be looked at. */
 enum err answer_respond(struct request *req, const struct policy_result *result) MUST_USE;

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "core/answer.h"
 #include "core/facts.h"
 #include "core/owned.h"
 #include "script/config_lua_token.h"
@@ -22,6 +23,7 @@ enum role { ROLE_NONE, ROLE_AUTH, ROLE_COPY, ROLE_HEADERS, ROLE_IDENTITY };
 struct lint {
 	const struct worker_conf *worker;
 	struct diag_list *diag;
+	const struct headers_conf *headers;
 	struct owned_names *owned;
 	struct arena texts;
 	struct lua_token *tokens; /* ends with LUA_TOKEN_END */
@@ -269,12 +271,30 @@ static bool tells_identity(const struct lint *lint, size_t i)
 	return tells && depth == 0;
 }
 
+static bool is_set_anyway(const struct lint *lint, struct slice name)
+{
+	uint8_t lower[64];
+
+	for (size_t i = 0; i < name.len && i < sizeof(lower); i++)
+		lower[i] = ascii_lower(name.ptr[i]);
+	return name.len <= sizeof(lower) && answer_sets(lint->headers, slice_of(lower, name.len));
+}
+
+static void untold_name(struct lint *lint, struct lua_token name)
+{
+	char hint[160];
+
+	snprintf(hint, sizeof(hint), "add \"%.*s\" to headers.owned", SLICE_FMT(slice_sub(name.text, 0, 100)));
+	diag_add(lint->diag, DIAG_LINT, lint->worker->script, name.line, hint,
+		 "the header \"%.*s\" tells the origin of the certificate, but is not an owned one: where this "
+		 "worker does not run, clients can send it themselves", SLICE_FMT(name.text));
+}
+
 /* copy.headers:set("x-name", …) with ":" at i. */
 static void look_at_call(struct lint *lint, size_t i)
 {
 	struct lua_token name = token_at(lint, i + 3);
 	bool ours = i >= 1 && role_of(lint, i - 1) == ROLE_HEADERS;
-	char hint[160];
 
 	if (!is_word(lint, i + 1, "set") && !is_word(lint, i + 1, "append"))
 		return;
@@ -282,18 +302,18 @@ static void look_at_call(struct lint *lint, size_t i)
 		return;
 	ours |= i >= 3 && is_word(lint, i - 1, "headers") &&
 		role_of(lint, chain_start(lint, i - 1)) == ROLE_COPY;
-	if (!ours || owned_names_has(lint->owned, name.text) || !tells_identity(lint, i + 4))
-		return;
-	snprintf(hint, sizeof(hint), "add \"%.*s\" to headers.owned", SLICE_FMT(slice_sub(name.text, 0, 100)));
-	diag_add(lint->diag, DIAG_LINT, lint->worker->script, name.line, hint,
-		 "the header \"%.*s\" tells the origin of the certificate, but is not an owned one: where this "
-		 "worker does not run, clients can send it themselves", SLICE_FMT(name.text));
+	if (ours && is_set_anyway(lint, name.text))
+		diag_add(lint->diag, DIAG_LINT, lint->worker->script, name.line, "choose another name",
+			 "the header \"%.*s\" is set by the configuration's headers: what a worker sets is left out",
+			 SLICE_FMT(name.text));
+	else if (ours && !owned_names_has(lint->owned, name.text) && tells_identity(lint, i + 4))
+		untold_name(lint, name);
 }
 
 void worker_lint(const struct worker_conf *worker, const struct config *config,
 		 struct diag_list *diag)
 {
-	struct lint lint = { .worker = worker, .diag = diag };
+	struct lint lint = { .worker = worker, .diag = diag, .headers = &config->headers };
 
 	arena_init(&lint.texts, TEXTS_MAX);
 	lint.owned = owned_names_new(config);

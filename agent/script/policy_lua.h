@@ -11,7 +11,8 @@ extern const struct policy_ops policy_lua_ops;
 /*
  * What reads like a mistake in a worker's source: "0" tested for truth, an
  * unknown property of tlsClientAuth, an identity header set that is not in
- * headers.owned. Added to diag as lints with file:line; never an error.
+ * headers.owned, a header set that the agent sets itself. Added to diag as
+ * lints with file:line; never an error.
  */
 void worker_lint(const struct worker_conf *worker, const struct config *config,
 		 struct diag_list *diag);

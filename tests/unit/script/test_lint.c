@@ -12,7 +12,7 @@ static struct diag_list found(const char *source)
 {
 	static char name[] = "w", script[] = "/etc/w.lua", prefix[] = "x-client-";
 	static char *owned[] = { prefix };
-	struct config config = { .headers = { .owned = owned, .owned_count = 1 } };
+	struct config config = { .headers = { .managed_transform = true, .owned = owned, .owned_count = 1 } };
 	struct worker_conf worker = { .name = name, .script = script, .source = (char *)(uintptr_t)source,
 				      .source_len = strlen(source) };
 	struct diag_list diag = { 0 };
@@ -87,6 +87,17 @@ static void test_identity_header(void **state)
 	expect_none("local t = r.cf.tlsClientAuth\nlocal a = fetch(r)\na.headers:set('x-user', t.certSubjectDN)");
 }
 
+static void test_header_that_is_set_anyway(void **state)
+{
+	(void)state;
+	expect("local o = Request.new(r)\no.headers:set('CF_Cert-Verified', 'true')", 2, "what a worker sets is left out");
+	expect("local o = Request.new(r) local h = o.headers\nh:append(\"cf-cert-serial\", r.cf.tlsClientAuth.certSerial)", 2,
+	       "choose another name");
+	/* Not configured: it is a worker's to set, and an owned name. */
+	expect_none("local o = Request.new(r)\no.headers:set('client-cert', r.cf.tlsClientAuth.certRFC9440)");
+	expect_none("local o = Response.new('')\no.headers:set('cf-cert-verified', 'true')");
+}
+
 static void test_source_that_ends_early(void **state)
 {
 	(void)state;
@@ -103,6 +114,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_property),
 		cmocka_unit_test(test_truth),
 		cmocka_unit_test(test_identity_header),
+		cmocka_unit_test(test_header_that_is_set_anyway),
 		cmocka_unit_test(test_source_that_ends_early),
 	};
 
