@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "core/basis.h"
 #include "core/config_file.h"
 #include "core/deny.h"
 #include "core/owned.h"
@@ -21,16 +22,16 @@
 
 struct snapshot {
 	atomic_uint refs;
-	uint64_t number;
+	uint64_t number; /* of its basis */
+	struct basis basis;
 	struct config *config;
 	struct trust **trusts; /* one an authority; equal files share one */
+	struct basis *texts;   /* of the files of each authority */
 	struct deny_set **denies;
 	struct host_index *hosts;
 	struct route_table *routes;
 	struct owned_names *owned;
 };
-
-static atomic_uint_fast64_t last_number;
 
 /* A trust by the text that it was made of, while a snapshot is built. */
 struct loaded {
@@ -85,8 +86,30 @@ static struct buf key_of(const struct authority_conf *authority)
 	return key;
 }
 
-static struct loaded *load(struct building *building, const struct authority_conf *authority)
+/* The number in the snapshot before of an authority of that name, or -1. */
+static ptrdiff_t number_before(const struct building *building, const struct authority_conf *authority)
 {
+	struct known *known;
+
+	HASH_FIND_STR(building->known, authority->name, known);
+	return known ? (ptrdiff_t)known->number : -1;
+}
+
+/* Where the files are as they were, the trust of before goes on, whose certificates are verified already. */
+static void keep_trust(const struct building *building, size_t i, struct trust **trust)
+{
+	const struct snapshot *snapshot = building->snapshot, *before = building->before;
+	ptrdiff_t number = number_before(building, &snapshot->config->authorities[i]);
+
+	if (number < 0 || !basis_equal(&before->texts[number], &snapshot->texts[i]))
+		return;
+	trust_unref(*trust);
+	*trust = trust_ref(before->trusts[number]);
+}
+
+static struct loaded *load(struct building *building, size_t i)
+{
+	const struct authority_conf *authority = &building->snapshot->config->authorities[i];
 	struct buf key = key_of(authority);
 	struct loaded *loaded;
 	enum err err;
@@ -105,6 +128,8 @@ static struct loaded *load(struct building *building, const struct authority_con
 			 authority->intermediates, building->diag, &loaded->trust);
 	if (err)
 		loaded->trust = NULL;
+	else
+		keep_trust(building, i, &loaded->trust);
 	HASH_ADD_KEYPTR(hh, building->loaded, loaded->key, loaded->len, loaded);
 	return loaded;
 }
@@ -121,11 +146,10 @@ static void forget_files(struct authority_conf *authority)
 static void inherit(struct building *building, const struct authority_conf *authority,
 		    struct trust *trust)
 {
-	struct known *known;
+	ptrdiff_t number = number_before(building, authority);
 
-	HASH_FIND_STR(building->known, authority->name, known);
-	if (known && building->before->trusts[known->number] != trust)
-		trust_inherit(trust, building->before->trusts[known->number]);
+	if (number >= 0 && building->before->trusts[number] != trust)
+		trust_inherit(trust, building->before->trusts[number]);
 }
 
 static void build_authority(struct building *building, size_t i)
@@ -138,7 +162,8 @@ static void build_authority(struct building *building, size_t i)
 				      authority->revocation.deny_count);
 	if (!read_files(authority, building->diag))
 		return;
-	loaded = load(building, authority);
+	snapshot->texts[i] = basis_of_texts(authority);
+	loaded = load(building, i);
 	forget_files(authority);
 	if (!loaded->trust)
 		return;
@@ -193,6 +218,16 @@ static void index_hosts(struct snapshot *snapshot)
 	}
 }
 
+/* What was verified against the snapshot before holds when all that it stood on is the same. */
+static void number(struct snapshot *snapshot, const struct snapshot *before)
+{
+	static atomic_uint_fast64_t last;
+
+	snapshot->basis = basis_of_config(snapshot->config, snapshot->texts);
+	snapshot->number = before && basis_equal(&before->basis, &snapshot->basis) ?
+				   before->number : atomic_fetch_add(&last, 1) + 1;
+}
+
 enum err snapshot_build(struct config *config, struct snapshot *before, struct diag_list *diag,
 			struct snapshot **out)
 {
@@ -202,9 +237,9 @@ enum err snapshot_build(struct config *config, struct snapshot *before, struct d
 	bool whole = true;
 
 	atomic_init(&snapshot->refs, 1);
-	snapshot->number = atomic_fetch_add(&last_number, 1) + 1;
 	snapshot->config = config;
 	snapshot->trusts = mem_array(config->authority_count, sizeof(struct trust *));
+	snapshot->texts = mem_array(config->authority_count, sizeof(struct basis));
 	snapshot->denies = mem_array(config->authority_count, sizeof(struct deny_set *));
 	know_before(&building);
 	for (size_t i = 0; i < config->authority_count; i++) {
@@ -212,6 +247,7 @@ enum err snapshot_build(struct config *config, struct snapshot *before, struct d
 		whole &= snapshot->trusts[i] != NULL;
 	}
 	free_building(&building);
+	number(snapshot, before);
 	snapshot->routes = route_table_new(config);
 	index_hosts(snapshot);
 	snapshot->owned = owned_names_new(config);
@@ -238,6 +274,7 @@ void snapshot_unref(struct snapshot *snapshot)
 		deny_free(snapshot->denies[i]);
 	}
 	free(snapshot->trusts);
+	free(snapshot->texts);
 	free(snapshot->denies);
 	host_index_free(snapshot->hosts);
 	route_table_free(snapshot->routes);

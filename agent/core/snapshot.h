@@ -21,7 +21,8 @@ struct snapshot;
 /*
  * Builds a snapshot and takes config over (also on failure). `before` is the
  * running one or NULL: the CA certificates that it remembers for resumed
- * sessions go on. Faults (an unreadable CA file …) go to diag; ERR_CONFIG.
+ * sessions go on, and what was verified against authorities that have not
+ * changed. Faults (an unreadable CA file …) go to diag; ERR_CONFIG.
  */
 enum err snapshot_build(struct config *config, struct snapshot *before, struct diag_list *diag,
 			struct snapshot **out) MUST_USE;
@@ -68,7 +69,8 @@ bool snapshot_owns(const struct snapshot *snapshot, struct slice name);
 /* True when `name`, in whatever spelling, is one of that block. */
 bool snapshot_lists(const struct snapshot *snapshot, struct slice name);
 
-/* Grows by one with each snapshot of the process: a cheap identity for caches. */
+/* Of what verifying and revocation stand on (basis.h): two snapshots of one process have the same only when
+ * each is the `before` of the next and nothing of that changed. A cheap identity for caches. */
 uint64_t snapshot_number(const struct snapshot *snapshot);
 
 /* Names and prefixes that are ours, lower case, one by one; NULL after the last. */

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 
-from cmdlib import Agent, Spop, certificates, config, contains, equal, folder, main, mtlsguard, write
+from cmdlib import HOSTS, Agent, Spop, certificates, config, contains, equal, folder, main, mtlsguard, write
 
 
 
@@ -64,6 +64,35 @@ def test_reload():
     equal(after["reloads"], {"succeeded": 1, "failed": 0})
     equal(connection.ask(host="new.example.com")["reason"], "certificate_required")
     equal(connection.ask(host="api.example.com")["reason"], "host_unknown")
+    agent.stop()
+
+
+def verified(agent):
+    """How many chains it has verified."""
+    lines = [line for line in agent.get("/metrics")[1].splitlines() if line.startswith("mtlsguard_certificate_verifications_total ")]
+    return int(lines[0].split()[1])
+
+
+def test_reload_verifies_what_changed():
+    """a reload that leaves the authorities alone verifies nothing again; one that revokes denies with the next request"""
+    path, bob = config("run-verified"), certificates().der("bob")
+    agent = Agent(path)
+    connection = agent.spop()
+    equal(connection.ask(cert=bob)["verdict"], "allow")
+    equal(verified(agent), 1)
+    config("run-verified", hosts=HOSTS + ', ["zoo.example.com"] = { authorities = { "partners" } }', more="deadline = 0.4,")
+    equal(agent.command("reload")[0], 0)
+    equal(connection.ask(cert=bob, host="zoo.example.com")["verdict"], "allow")
+    equal(connection.ask(cert=bob)["verdict"], "allow")
+    equal(verified(agent), 1)
+    config("run-verified", deny=f', revocation = {{ deny = {{ "{certificates().serial("bob")}" }} }}')
+    equal(agent.command("reload")[0], 0)
+    equal(connection.ask(cert=bob)["reason"], "certificate_revoked")
+    equal(verified(agent), 2)
+    config("run-verified")
+    equal(agent.command("reload")[0], 0)
+    equal(connection.ask(cert=bob)["verdict"], "allow")
+    equal(verified(agent), 3)
     agent.stop()
 
 

@@ -42,13 +42,14 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static struct snapshot *build(struct snapshot *before)
+static const char usual[] =
+	"return { headers = { client_cert = true },\n"
+	"authorities = { a = { certificates = 'root.pem' }, b = { certificates = 'stranger.pem' } },\n"
+	"hosts = { ['a.example'] = { authorities = { 'a' } },\n"
+	"['b.example'] = { authorities = { 'b' } } } }\n";
+
+static struct snapshot *build(const char *source, struct snapshot *before)
 {
-	static const char source[] =
-		"return { headers = { client_cert = true },\n"
-		"authorities = { a = { certificates = 'root.pem' }, b = { certificates = 'stranger.pem' } },\n"
-		"hosts = { ['a.example'] = { authorities = { 'a' } },\n"
-		"['b.example'] = { authorities = { 'b' } } } }\n";
 	struct diag_list diag = { 0 };
 	struct config *config = config_dir_take(dir, source);
 	struct snapshot *snapshot;
@@ -68,7 +69,7 @@ struct world {
 
 static struct world world_of(size_t max)
 {
-	struct world w = { .snapshot = build(NULL), .chains = chaincache_new(1 << 20),
+	struct world w = { .snapshot = build(usual, NULL), .chains = chaincache_new(1 << 20),
 			   .now = CERTS_NOW };
 
 	w.cache = certcache_new(max, w.chains);
@@ -198,16 +199,48 @@ static void test_verified_again_when_a_date_passes(void **state)
 	world_fini(&w);
 }
 
-static void test_verified_again_after_a_reload(void **state)
+static void reload(struct world *w, const char *source)
+{
+	struct snapshot *before = w->snapshot;
+
+	w->snapshot = build(source, before);
+	snapshot_unref(before);
+}
+
+static void test_holds_over_a_reload(void **state)
 {
 	struct world w = world_of(100);
-	struct snapshot *before = w.snapshot;
+	struct cert_entry *old, *same;
+
+	(void)state;
+	assert_int_equal(look(&w, "a.example", leaf->der, SLICE_EMPTY, false, &old), ERR_OK);
+	assert_int_equal(error_of(&w, child->der, SLICE_EMPTY, false), 20);
+	reload(&w, "return { headers = { client_cert = true },\n"
+		   "authorities = { a = { certificates = 'root.pem' }, b = { certificates = 'stranger.pem' } },\n"
+		   "hosts = { ['a.example'] = { authorities = { 'a' }, require = 'none' },\n"
+		   "['b.example'] = { authorities = { 'b' } }, ['c.example'] = { authorities = { 'a' } } } }\n");
+	assert_int_equal(look(&w, "c.example", leaf->der, SLICE_EMPTY, false, &same), ERR_OK);
+	assert_ptr_equal(same, old);
+	cert_entry_unref(same);
+	cert_entry_unref(old);
+	assert_int_equal(error_of(&w, child->der, SLICE_EMPTY, false), 20);
+	assert_int_equal(stats_of(&w).verifications, 2);
+	/* A failure does not outlive what was missing: a CA certificate that comes is remembered for both. */
+	assert_int_equal(error_of(&w, child->der, middle->der, false), 0);
+	assert_int_equal(error_of(&w, child->der, SLICE_EMPTY, false), 0);
+	world_fini(&w);
+}
+
+static void test_verified_again_when_authorities_change(void **state)
+{
+	struct world w = world_of(100);
 	struct cert_entry *old;
 
 	(void)state;
 	assert_int_equal(look(&w, "a.example", leaf->der, SLICE_EMPTY, false, &old), ERR_OK);
-	w.snapshot = build(before);
-	snapshot_unref(before);
+	reload(&w, "return { headers = { client_cert = true },\n"
+		   "authorities = { a = { certificates = 'root.pem' }, c = { certificates = 'stranger.pem' } },\n"
+		   "hosts = { ['a.example'] = { authorities = { 'a' } } } }\n");
 	assert_int_equal(error_of(&w, leaf->der, SLICE_EMPTY, false), 0);
 	assert_int_equal(stats_of(&w).verifications, 2);
 	/* Who still holds the old one can read it. */
@@ -405,7 +438,8 @@ int main(void)
 		cmocka_unit_test(test_issuer_that_is_not_there),
 		cmocka_unit_test(test_found_only_as_a_whole),
 		cmocka_unit_test(test_verified_again_when_a_date_passes),
-		cmocka_unit_test(test_verified_again_after_a_reload),
+		cmocka_unit_test(test_holds_over_a_reload),
+		cmocka_unit_test(test_verified_again_when_authorities_change),
 		cmocka_unit_test(test_failure_is_looked_at_again_when_a_ca_is_remembered),
 		cmocka_unit_test(test_resumed_session_gets_its_chain_back),
 		cmocka_unit_test(test_chains_of_others_cost_nothing),
