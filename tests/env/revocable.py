@@ -3,11 +3,12 @@
 import concurrent.futures
 import datetime
 import pathlib
+import re
 import subprocess
 import time
 
 import pki
-from process import Process, accepts, free_port
+from process import Process, accepts, free_port, wait_for
 
 CONFIG = """
 [ca]
@@ -188,12 +189,17 @@ server {{ listen 127.0.0.1:{self.port}; root {self.root}; {ocsp} }}
         self.launch(lambda: accepts(self.port), "nginx")
         return self
 
-    def requests(self, word):
-        return self.access.read_text().count(word) if self.access.exists() else 0
+    def logged(self):
+        return self.access.read_text() if self.access.exists() else ""
+
+    def requests(self, pattern, least=1):
+        """How many there were, once that many are told of: nginx logs a request behind its answer."""
+        wait_for(f"{pattern} in nginx's log", lambda: len(re.findall(pattern, self.logged())) >= least)
+        return len(re.findall(pattern, self.logged()))
 
     def served(self, path):
         """When (epoch) bodies of that path were sent whole; a 304 has none."""
-        rows = [line.split() for line in self.access.read_text().splitlines()] if self.access.exists() else []
+        rows = [line.split() for line in self.logged().splitlines()]
         return [float(row[0]) for row in rows if row[2:] == [f"/{path}", "200"]]
 
 
