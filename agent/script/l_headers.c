@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "script/headers.h"
 
+#include <stdlib.h>
+
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/request_headers.h"
@@ -282,55 +284,119 @@ static int headers_has(lua_State *L)
 	return 1;
 }
 
-/* Adds a name to the list at index `list` unless it is there; seen is a table of names. */
-static void add_name(lua_State *L, struct task *task, const struct object *object, int list,
-		     struct slice raw)
+/* Steps through all names that the object may show, as they are written, some of them often. Start with {0}. */
+struct name_walk {
+	size_t at;
+	bool sent_done;
+	const struct edit *edit;
+};
+
+static bool next_name(const struct request *req, const struct object *object, struct name_walk *walk,
+		      struct slice *name)
 {
-	char room[NAME_MAX_BYTES];
+	struct slice value;
+
+	while (!walk->sent_done && shows_request(object) && request_header_next(req, &walk->at, name, &value))
+		if (!is_owned(req, *name))
+			return true;
+	walk->edit = walk->sent_done ? walk->edit->next : object->edits;
+	walk->sent_done = true;
+	if (!walk->edit)
+		return false;
+	*name = walk->edit->name;
+	return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+/* Pushes what holds them, and returns how many: in lower case, sorted. */
+static size_t sorted_names(lua_State *L, const struct request *req, const struct object *object,
+			   struct slice **out)
+{
+	struct name_walk walk = { 0 };
 	struct slice name;
+	size_t count = 0, bytes = 0;
+	uint8_t *room;
 
-	if (raw.len > sizeof(room))
-		return;
-	budget_charge(L, 64);
-	name = lowered((uint8_t *)room, raw);
-	push_slice(L, name);
-	lua_pushvalue(L, -1);
-	if (lua_rawget(L, list + 1) == LUA_TNIL) {
-		lua_Integer at = (lua_Integer)lua_rawlen(L, list);
-
-		push_values(L, task, object, name);
-		if (!lua_isnil(L, -1)) {
-			lua_pushvalue(L, list + 2);
-			lua_rawseti(L, list, at + 1);
-			lua_rawseti(L, list, at + 2);
-		}
-		lua_pushvalue(L, list + 2);
-		lua_pushboolean(L, true);
-		lua_rawset(L, list + 1);
+	for (; next_name(req, object, &walk, &name); count++)
+		bytes += name.len;
+	budget_charge(L, 64 * count + bytes);
+	*out = lua_newuserdatauv(L, count * sizeof(**out) + bytes, 0);
+	room = (uint8_t *)(*out + count);
+	walk = (struct name_walk){ 0 };
+	for (size_t i = 0; next_name(req, object, &walk, &name); i++) {
+		(*out)[i] = lowered(room, name);
+		room += name.len;
 	}
-	lua_settop(L, list + 1);
+	qsort(*out, count, sizeof(**out), by_name);
+	return count;
+}
+
+/* Puts a name and the value on top of the stack, which it takes away, into the list at that index. */
+static void put_pair(lua_State *L, int list, struct slice name)
+{
+	lua_Integer at = (lua_Integer)lua_rawlen(L, list);
+
+	push_slice(L, name);
+	lua_rawseti(L, list, at + 1);
+	lua_rawseti(L, list, at + 2);
+}
+
+/* Each Set-Cookie is one of its own: joined they could not be told apart (Fetch, "sort and combine"). */
+static void put_cookies(lua_State *L, const struct task *task, const struct object *object, struct slice name,
+			int list)
+{
+	const struct request *req = task->call->req;
+	struct slice found, value;
+	size_t at = 0;
+
+	while (shows_request(object) && !object_removes(object, name) &&
+	       request_header_next(req, &at, &found, &value))
+		if (slice_eq_nocase(found, name)) {
+			push_slice(L, value);
+			put_pair(L, list, name);
+		}
+	for (const struct edit *edit = object->edits; edit; edit = edit->next)
+		if (edit->adds && slice_eq(edit->name, name)) {
+			push_slice(L, edit->value);
+			put_pair(L, list, name);
+		}
+}
+
+static void put_values(lua_State *L, const struct task *task, const struct object *object, struct slice name,
+		       int list)
+{
+	push_values(L, task, object, name);
+	if (lua_isnil(L, -1))
+		lua_pop(L, 1);
+	else
+		put_pair(L, list, name);
 }
 
 int headers_pairs(lua_State *L, struct task *task, unsigned number)
 {
 	const struct object *object = task->objects[number];
-	const struct request *req = task->call->req;
-	struct slice name, value;
-	size_t at = 0;
+	struct slice *names;
+	size_t count;
 	int list;
 
 	check_read(L, object);
-	if (shows_request(object) && !request_sent(req, ARG_HEADERS))
+	if (shows_request(object) && !request_sent(task->call->req, ARG_HEADERS))
 		task_not_sent(L, "", SLICE_LIT("headers"));
+	count = sorted_names(L, task->call->req, object, &names);
 	lua_newtable(L);
-	lua_newtable(L);
-	list = lua_gettop(L) - 1;
-	while (shows_request(object) && request_header_next(req, &at, &name, &value))
-		if (!is_owned(req, name))
-			add_name(L, task, object, list, name);
-	for (const struct edit *edit = object->edits; edit; edit = edit->next)
-		add_name(L, task, object, list, edit->name);
-	lua_settop(L, list);
+	list = lua_gettop(L);
+	for (size_t i = 0; i < count; i++) {
+		if (i && slice_eq(names[i], names[i - 1]))
+			continue;
+		if (slice_eq(names[i], SLICE_LIT("set-cookie")))
+			put_cookies(L, task, object, names[i], list);
+		else
+			put_values(L, task, object, names[i], list);
+	}
 	return pairs_of_list(L);
 }
 

@@ -64,6 +64,7 @@
 ---@field authority string|nil name of the authority that it chains to
 ---@field revocation RevocationFacts
 
+---pairs goes through them as Fetch does: sorted by name, values of a name joined by ", ", each Set-Cookie by itself.
 ---@class Headers
 Headers = {}
 ---@return Headers

@@ -267,7 +267,12 @@ static void request_is_read(void **state)
 		"userdatauserdatauserdatauserdata");
 	answers("(function() local t = {} for k, v in pairs(request.headers) do t[#t + 1] = k .. '=' .. v end "
 		"return table.concat(t, ';') end)()",
-		"host=api.example.com;user-agent=curl/8;accept=text/html, */*");
+		"accept=text/html, */*;host=api.example.com;user-agent=curl/8");
+	answers("(function() local t, h = {}, Response.new().headers h:append('X-B', '1') h:append('set-cookie', 'b=2')\n"
+		"h:append('Set-Cookie', 'a=1') h:append('x-a', '3') h:append('x-b', '2') h:delete('x-a') h:delete('x-none')\n"
+		"for k, v in pairs(h) do t[#t + 1] = k .. '=' .. v end return table.concat(t, ';') end)()",
+		"set-cookie=b=2;set-cookie=a=1;x-b=1, 2");
+	answers("(function() for k in pairs(Response.new().headers) do return k end return 'none' end)()", "none");
 	answers("(function() local n = 0 for k, v in pairs(request.args) do n = n + 1 end return n end)()", "9");
 }
 
