@@ -7,6 +7,9 @@
 #include "core/certcache.h"
 #include "core/facts.h"
 #include "eval.h"
+#include "front/spoe.h"
+#include "front/spoe_ack.h"
+#include "wire/spop.h"
 
 static void set_text(json_t *object, const char *key, struct slice text)
 {
@@ -214,6 +217,23 @@ static json_t *error_text(const struct request *req)
 	return json;
 }
 
+/* What the largest frame is that HAProxy takes with tune.bufsize as it is without being set. */
+#define HAPROXY_FRAME (16384u - SPOP_PREFIX)
+
+/* SPOP alone has a bound for answers: one that HAProxy's frames don't hold is denied there. */
+static void tell_too_large(json_t *object, const struct request *req)
+{
+	size_t limit = snapshot_config(req->snapshot)->limits.frame;
+	size_t most = (limit < HAPROXY_FRAME ? limit : HAPROXY_FRAME) - SPOE_ACK_MARGIN;
+	const struct spoe_ids ids = { 0, 0 };
+	struct buf frame = buf_capped(0);
+
+	if (spoe_ack_encode(&frame, &ids, &req->verdict, most) && !spoe_ack_encode(&frame, &ids, &req->verdict, SIZE_MAX))
+		json_object_set_new(object, "too_large", json_pack("{s:I,s:I}", "bytes", (json_int_t)frame.len, "most",
+								   (json_int_t)most));
+	buf_fini(&frame);
+}
+
 json_t *eval_json(const struct request *req, bool trace)
 {
 	const struct verdict *verdict = &req->verdict;
@@ -236,6 +256,7 @@ json_t *eval_json(const struct request *req, bool trace)
 	json_object_set_new(object, "request_headers", request_headers(verdict));
 	json_object_set_new(object, "response", response(verdict));
 	json_object_set_new(object, "response_headers", response_headers(verdict));
+	tell_too_large(object, req);
 	if (trace)
 		json_object_set_new(object, "trace", eval_trace(req));
 	return object;

@@ -48,6 +48,14 @@ static void print_verdict(const json_t *object)
 	printf("\n");
 }
 
+static void print_too_large(const json_t *too_large)
+{
+	if (too_large)
+		printf("  too large    the answer has %d bytes, HAProxy takes %d with tune.bufsize 16384: there it is denied "
+		       "(answer_too_large)\n", (int)json_integer_value(json_object_get(too_large, "bytes")),
+		       (int)json_integer_value(json_object_get(too_large, "most")));
+}
+
 static void print_why(const json_t *object)
 {
 	const json_t *by = json_object_get(object, "decided_by");
@@ -63,6 +71,7 @@ static void print_why(const json_t *object)
 		print_safe(text(object, "error"));
 		printf("\n");
 	}
+	print_too_large(json_object_get(object, "too_large"));
 	printf("  id           %s\n  generation   %s\n", text(object, "id"), text(object, "generation"));
 }
 

@@ -24,6 +24,8 @@ function M.fetch(request, env, ctx)
     return Response.redirect("https://login.example.com/")
   elseif path == "/w/bytes" then
     return Response.new("\\xff\\xfe", { status = 200 })
+  elseif path == "/w/large" then
+    return Response.new(("x"):rep(20000))
   elseif path == "/w/fault" then
     error("broken on purpose")
   end
@@ -221,13 +223,24 @@ def test_worker_answers():
     assert "body" not in found["response"]
 
 
+def test_too_large_for_haproxy():
+    """an answer that HAProxy's frames don't hold is told of: SPOE denies there"""
+    found = with_cert("bob", url="https://api.example.com/w/large")
+    equal((found["verdict"], found["too_large"]["most"]), ("respond", 16316))
+    assert 20000 < found["too_large"]["bytes"] < 21000, found["too_large"]
+    _, out, _ = mtlsguard("eval", "-c", CONFIG, "--url", "https://api.example.com/w/large", "--cert", certificates().path("bob"))
+    contains(out, f"the answer has {found['too_large']['bytes']} bytes, HAProxy takes 16316 with tune.bufsize 16384", "answer_too_large")
+    _, out, _ = mtlsguard("eval", "-c", CONFIG, "--url", "https://api.example.com/", "--cert", certificates().path("bob"))
+    assert "too large" not in out, out
+
+
 def test_worker_faults():
     """a worker's fault denies with policy_error and says where"""
     found = with_cert("alice", "--trace", url="https://api.example.com/w/fault")
     equal((found["verdict"], found["reason"], found["status"]), ("deny", "policy_error", 503))
-    contains(found["error"], "api.lua:12: broken on purpose")
+    contains(found["error"], "api.lua:14: broken on purpose")
     step = [step for step in found["trace"] if step["stage"] == "worker"][0]
-    contains(step["place"], "api.lua:12")
+    contains(step["place"], "api.lua:14")
 
 
 def test_trace():
