@@ -159,7 +159,7 @@ static void read_clocks(struct engine *engine, struct request *req)
 	req->now_s = engine->wall_s;
 }
 
-static HOT void enter_world(struct engine *engine, struct request *req)
+static inline void enter_world(struct engine *engine, struct request *req)
 {
 	req->world = engine->world;
 	req->world->pins++;
@@ -170,7 +170,7 @@ static HOT void enter_world(struct engine *engine, struct request *req)
 	certcache_expect(engine->cache, request_bytes(req, ARG_CERT));
 }
 
-static HOT void begin(struct engine *engine, struct request *req)
+static inline void begin(struct engine *engine, struct request *req)
 {
 	if (unlikely(req->world))
 		return;
@@ -211,7 +211,7 @@ static void respond(struct request *req, const struct policy_result *result)
 		engine_fail(req, REASON_POLICY_ERROR);
 }
 
-static HOT void apply(struct engine *engine, struct request *req, const struct policy_result *result)
+static inline void apply(struct engine *engine, struct request *req, const struct policy_result *result)
 {
 	switch (result->outcome) {
 	case POLICY_PASSED:
@@ -509,7 +509,7 @@ static void record(struct engine *engine, const struct request *req, int64_t too
 		engine->env.record(engine->env.arg, buf_slice(&engine->record));
 }
 
-static HOT void count_cache(struct engine *engine)
+static inline void count_cache(struct engine *engine)
 {
 	struct metrics *metrics = &engine->metrics;
 	struct certcache_stats stats;

@@ -112,7 +112,7 @@ static bool matches(const struct route *route, struct slice path)
 	return route->prefix ? slice_starts(path, route->path) : slice_eq(path, route->path);
 }
 
-static HOT const struct worker_conf *find_in(const struct route_table *table, size_t number,
+static inline const struct worker_conf *find_in(const struct route_table *table, size_t number,
 					 struct slice path)
 {
 	const struct group *group = &table->groups[number];

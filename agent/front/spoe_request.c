@@ -9,7 +9,7 @@
 /* What canonical forms, a worker's edits and a body may take beside the message itself. */
 #define ARENA_EXTRA (64u * 1024)
 
-static HOT struct spoe_request *take(struct spoe_session *session, const struct spoe_ids *ids)
+static inline struct spoe_request *take(struct spoe_session *session, const struct spoe_ids *ids)
 {
 	struct spoe_request *request = pool_take(&session->shared->pool);
 
@@ -46,7 +46,7 @@ void spoe_shared_fini(struct spoe_shared *shared)
 }
 
 /* Tells the verdict and gives everything back. */
-static HOT void tell(struct spoe_request *request)
+static inline void tell(struct spoe_request *request)
 {
 	struct spoe_session *session = request->session;
 	struct engine *engine = session->shared->engine;

@@ -93,7 +93,7 @@ static struct slice new_name(lua_State *L, struct task *task, int arg, const cha
 }
 
 /* The lower-case name of an argument; *fault says why it may not be set. Lives as long as the request. */
-static HOT struct slice name_at(lua_State *L, struct task *task, int arg, const char **fault)
+static inline struct slice name_at(lua_State *L, struct task *task, int arg, const char **fault)
 {
 	const void *key = lua_topointer(L, arg);
 	const struct header_name *known = name_slot(task->state, key);
@@ -120,7 +120,7 @@ static bool may_be_blank(uint8_t c)
 }
 
 /* A text or a number, blanks at its ends taken off as Fetch does. */
-static HOT struct slice value_at(lua_State *L, int arg)
+static inline struct slice value_at(lua_State *L, int arg)
 {
 	struct slice value;
 

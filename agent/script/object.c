@@ -14,7 +14,7 @@ struct object *object_new(struct arena *arena, enum object_type type)
 	return object;
 }
 
-static HOT void forget(struct object *object, struct slice name)
+static inline void forget(struct object *object, struct slice name)
 {
 	struct edit **at = &object->edits;
 
@@ -51,7 +51,7 @@ static inline uint8_t *put_varstr(uint8_t *at, struct slice s)
 }
 
 /* The pair is encoded once, behind its edit, where the value then stands too. */
-static HOT enum err add(struct object *object, struct arena *arena, struct slice name,
+static inline enum err add(struct object *object, struct arena *arena, struct slice name,
 		    struct slice value, bool removes, bool adds)
 {
 	size_t head = varstr_size(name), whole = head + (adds ? varstr_size(value) : 0);
