@@ -10,8 +10,9 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# Below those that Linux gives to outgoing connections, one of which could take a port before the server that is to have it.
-PORTS = range(10000, 32768)
+# Below those that Linux gives to outgoing connections, one of which could take a port before the server that is to have it;
+# none begins like one of the ports that the shipped files name.
+PORTS = range(20000, 32768)
 claims = []
 
 
