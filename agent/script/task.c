@@ -189,6 +189,8 @@ static struct task *take_ready(struct state *state)
 	if (!state->ready)
 		state->ready_tail = &state->ready;
 	task->waiting = false;
+	/* While it waited another certificate may have got its line. */
+	task->fact_line = 0;
 	return task;
 }
 

@@ -44,6 +44,21 @@ struct worker_run *worker_run_new(const char *source)
 	return worker_run_with(source, NULL);
 }
 
+struct worker_run *worker_run_beside(const struct worker_run *run)
+{
+	struct worker_run *other = mem_new(sizeof(*other));
+
+	*other = *run;
+	arena_init(&other->arena, ARENA_MAX);
+	return other;
+}
+
+void worker_run_free_beside(struct worker_run *other)
+{
+	arena_fini(&other->arena);
+	free(other);
+}
+
 void worker_run_free(struct worker_run *run)
 {
 	policy_lua_ops.close(run->set);

@@ -49,6 +49,10 @@ struct worker_run *worker_run_new(const char *source);
 struct worker_run *worker_run_with(const char *source, void (*change)(struct worker_run *run));
 void worker_run_free(struct worker_run *run);
 
+/* Another caller of the same worker, in its state; freed before that one. */
+struct worker_run *worker_run_beside(const struct worker_run *run);
+void worker_run_free_beside(struct worker_run *other);
+
 /* Sends an argument with the following calls; value NULL: it is not sent. Texts are the caller's. */
 void worker_run_arg(struct worker_run *run, const char *name, const char *value);
 

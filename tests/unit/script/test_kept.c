@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "lib/worker_run.h"
 #include "script/policy_lua.h"
+#include "script/state.h"
 
 /* What a state keeps from call to call, to be quick: texts of certificates, header names, locals in
  * front of a script. And what no call may see of another. */
@@ -36,6 +37,49 @@ static void set_fact(struct cert_entry *entry, enum fact fact, const char *text)
 {
 	free((void *)(uintptr_t)entry->facts[fact].ptr);
 	entry->facts[fact] = slice_str(mem_dup(slice_str(text)));
+}
+
+/* Their numbers share a line of what the state keeps. */
+static void share_line(struct cert_entry *one, struct cert_entry *other)
+{
+	other->key = one->key + FACT_LINES;
+}
+
+static void start_as(struct worker_run *run, struct cert_entry *cert, const char *method, enum policy_state wanted)
+{
+	run->cert = cert;
+	run->arg_count = 0;
+	worker_run_arg(run, "method", method);
+	assert_int_equal(worker_run_start(run), wanted);
+}
+
+/* A call reads, is interrupted and reads again; meanwhile and afterwards another certificate is asked with. */
+static void line_that_another_takes_while_one_waits(void **state)
+{
+	struct worker_run *run = worker_run_new(
+		"return { fetch = function(request) local tls = request.cf.tlsClientAuth\n"
+		"local first = tls.certSerial\n"
+		"if request.method == 'WAIT' then for i = 1, 300000 do end end\n"
+		"return Response.new(first .. '|' .. tls.certSubjectDN .. '|' .. tls.certSerial) end }"), *other;
+	struct cert_entry *alice = worker_cert_new("alice"), *bob = worker_cert_new("bob");
+
+	(void)state;
+	share_line(alice, bob);
+	run->slice_ns = 100000;
+	run->config.limits.worker_cpu_ns = 1000000000;
+	other = worker_run_beside(run);
+	start_as(run, alice, "WAIT", POLICY_PENDING);
+	start_as(other, bob, "GET", POLICY_DONE);
+	assert_string_equal(worker_run_body(other), "certSerial of bob|CN=bob,OU=staff,O=Example|certSerial of bob");
+	while (!run->done)
+		policy_lua_ops.run(run->set);
+	assert_string_equal(worker_run_body(run), "certSerial of alice|CN=alice,OU=staff,O=Example|certSerial of alice");
+	start_as(other, bob, "GET", POLICY_DONE);
+	assert_string_equal(worker_run_body(other), "certSerial of bob|CN=bob,OU=staff,O=Example|certSerial of bob");
+	worker_run_free_beside(other);
+	worker_run_free(run);
+	worker_cert_free(alice);
+	worker_cert_free(bob);
 }
 
 /* The texts that the state keeps are the same ones; the object is not. */
@@ -279,6 +323,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(object_of_the_same_certificate),
 		cmocka_unit_test(facts_of_the_request),
+		cmocka_unit_test(line_that_another_takes_while_one_waits),
 		cmocka_unit_test(two_states_in_turn),
 		cmocka_unit_test(object_of_a_waiting_call),
 		cmocka_unit_test(things_that_are_no_names),
