@@ -91,13 +91,18 @@ static bool begins(struct slice name, struct slice prefix)
 	return true;
 }
 
+static bool is(struct slice name, struct slice ours)
+{
+	return name.len == ours.len && begins(name, ours);
+}
+
 HOT bool answer_sets(const struct headers_conf *conf, struct slice name)
 {
 	/* They all begin with a "c"; few of a worker's do. */
 	if (likely(name.len == 0 || name.ptr[0] != 'c'))
 		return false;
 	return (conf->managed_transform && begins(name, SLICE_LIT("cf-cert-"))) ||
-	       (conf->client_cert && begins(name, SLICE_LIT("client-cert"))) ||
+	       (conf->client_cert && (is(name, SLICE_LIT("client-cert")) || is(name, SLICE_LIT("client-cert-chain")))) ||
 	       (conf->forward_certificate && begins(name, SLICE_LIT("cf-client-cert-")));
 }
 

@@ -36,6 +36,9 @@ struct basis basis_of_texts(const struct authority_conf *authority)
 	return finish(sum);
 }
 
+/* Whoever adds a member here adds it to the sum. */
+_Static_assert(sizeof(struct revocation_conf) == 64 && sizeof(struct headers_conf) == 24, "members of the sum");
+
 static void add_revocation(struct digest *sum, const struct revocation_conf *conf)
 {
 	add_number(sum, conf->deny_count);

@@ -38,6 +38,7 @@ struct loaded {
 	char *key; /* both files, each with its length in front */
 	size_t len;
 	struct trust *trust; /* NULL: it has faults */
+	struct trust *fresh; /* the same, unused, where trust is one of the snapshot before; else NULL */
 	UT_hash_handle hh;
 };
 
@@ -96,15 +97,15 @@ static ptrdiff_t number_before(const struct building *building, const struct aut
 }
 
 /* Where the files are as they were, the trust of before goes on, whose certificates are verified already. */
-static void keep_trust(const struct building *building, size_t i, struct trust **trust)
+static void keep_trust(const struct building *building, size_t i, struct loaded *loaded)
 {
 	const struct snapshot *snapshot = building->snapshot, *before = building->before;
 	ptrdiff_t number = number_before(building, &snapshot->config->authorities[i]);
 
 	if (number < 0 || !basis_equal(&before->texts[number], &snapshot->texts[i]))
 		return;
-	trust_unref(*trust);
-	*trust = trust_ref(before->trusts[number]);
+	loaded->fresh = loaded->trust;
+	loaded->trust = trust_ref(before->trusts[number]);
 }
 
 static struct loaded *load(struct building *building, size_t i)
@@ -129,7 +130,7 @@ static struct loaded *load(struct building *building, size_t i)
 	if (err)
 		loaded->trust = NULL;
 	else
-		keep_trust(building, i, &loaded->trust);
+		keep_trust(building, i, loaded);
 	HASH_ADD_KEYPTR(hh, building->loaded, loaded->key, loaded->len, loaded);
 	return loaded;
 }
@@ -142,14 +143,33 @@ static void forget_files(struct authority_conf *authority)
 	authority->intermediates_text = NULL;
 }
 
+/* A trust in use learns nothing from a snapshot that may be dropped yet: the fresh one takes its place. */
+static void use_fresh(struct building *building, struct loaded *loaded)
+{
+	struct snapshot *snapshot = building->snapshot;
+	struct trust *kept = loaded->trust;
+
+	loaded->trust = loaded->fresh;
+	loaded->fresh = NULL;
+	trust_inherit(loaded->trust, kept);
+	for (size_t i = 0; i < snapshot->config->authority_count; i++)
+		if (snapshot->trusts[i] == kept) {
+			trust_unref(kept);
+			snapshot->trusts[i] = trust_ref(loaded->trust);
+		}
+	trust_unref(kept);
+}
+
 /* What was remembered under this name goes on, also when several names share a trust now. */
-static void inherit(struct building *building, const struct authority_conf *authority,
-		    struct trust *trust)
+static void inherit(struct building *building, const struct authority_conf *authority, struct loaded *loaded)
 {
 	ptrdiff_t number = number_before(building, authority);
 
-	if (number >= 0 && building->before->trusts[number] != trust)
-		trust_inherit(trust, building->before->trusts[number]);
+	if (number < 0 || building->before->trusts[number] == loaded->trust)
+		return;
+	if (loaded->fresh)
+		use_fresh(building, loaded);
+	trust_inherit(loaded->trust, building->before->trusts[number]);
 }
 
 static void build_authority(struct building *building, size_t i)
@@ -167,8 +187,8 @@ static void build_authority(struct building *building, size_t i)
 	forget_files(authority);
 	if (!loaded->trust)
 		return;
+	inherit(building, authority, loaded);
 	snapshot->trusts[i] = trust_ref(loaded->trust);
-	inherit(building, authority, loaded->trust);
 }
 
 static void know_before(struct building *building)
@@ -195,6 +215,7 @@ static void free_building(struct building *building)
 	HASH_ITER(hh, building->loaded, loaded, next_loaded) {
 		HASH_DEL(building->loaded, loaded);
 		trust_unref(loaded->trust);
+		trust_unref(loaded->fresh);
 		free(loaded->key);
 		free(loaded);
 	}

@@ -284,118 +284,128 @@ static int headers_has(lua_State *L)
 	return 1;
 }
 
-/* Steps through all names that the object may show, as they are written, some of them often. Start with {0}. */
-struct name_walk {
+/* Steps through the pairs that the object shows, in their order. Start with {0}. */
+struct pair_walk {
 	size_t at;
 	bool sent_done;
 	const struct edit *edit;
 };
 
-static bool next_name(const struct request *req, const struct object *object, struct name_walk *walk,
-		      struct slice *name)
+static bool next_sent(const struct request *req, const struct object *object, struct pair_walk *walk,
+		      struct slice *name, struct slice *value)
 {
-	struct slice value;
-
-	while (!walk->sent_done && shows_request(object) && request_header_next(req, &walk->at, name, &value))
+	while (shows_request(object) && request_header_next(req, &walk->at, name, value))
 		if (!is_owned(req, *name))
 			return true;
-	walk->edit = walk->sent_done ? walk->edit->next : object->edits;
 	walk->sent_done = true;
+	walk->edit = object->edits;
+	return false;
+}
+
+static bool next_pair(const struct request *req, const struct object *object, struct pair_walk *walk,
+		      struct slice *name, struct slice *value)
+{
+	if (!walk->sent_done && next_sent(req, object, walk, name, value))
+		return true;
+	while (walk->edit && !walk->edit->adds)
+		walk->edit = walk->edit->next;
 	if (!walk->edit)
 		return false;
 	*name = walk->edit->name;
+	*value = walk->edit->value;
+	walk->edit = walk->edit->next;
 	return true;
 }
 
+struct shown {
+	struct slice name, value;
+	size_t order;
+	bool sent;
+};
+
 static int by_name(const void *a, const void *b)
 {
-	return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
+	const struct shown *x = a, *y = b;
+	int order = slice_cmp(x->name, y->name);
+
+	return order ? order : x->order < y->order ? -1 : x->order > y->order;
 }
 
-/* Pushes what holds them, and returns how many: in lower case, sorted. */
-static size_t sorted_names(lua_State *L, const struct request *req, const struct object *object,
-			   struct slice **out)
+/* Pushes what holds them, with names in lower case, sorted; returns how many. */
+static size_t sorted_pairs(lua_State *L, const struct request *req, const struct object *object,
+			   struct shown **out)
 {
-	struct name_walk walk = { 0 };
-	struct slice name;
+	struct pair_walk walk = { 0 };
+	struct slice name, value;
 	size_t count = 0, bytes = 0;
 	uint8_t *room;
 
-	for (; next_name(req, object, &walk, &name); count++)
+	for (; next_pair(req, object, &walk, &name, &value); count++)
 		bytes += name.len;
 	budget_charge(L, 64 * count + bytes);
 	*out = lua_newuserdatauv(L, count * sizeof(**out) + bytes, 0);
 	room = (uint8_t *)(*out + count);
-	walk = (struct name_walk){ 0 };
-	for (size_t i = 0; next_name(req, object, &walk, &name); i++) {
-		(*out)[i] = lowered(room, name);
+	walk = (struct pair_walk){ 0 };
+	for (size_t i = 0; next_pair(req, object, &walk, &name, &value); i++) {
+		(*out)[i] = (struct shown){ lowered(room, name), value, i, !walk.sent_done };
 		room += name.len;
 	}
 	qsort(*out, count, sizeof(**out), by_name);
 	return count;
 }
 
-/* Puts a name and the value on top of the stack, which it takes away, into the list at that index. */
-static void put_pair(lua_State *L, int list, struct slice name)
+/* Those that the client sent go where the object has removed their name. Returns how many are left. */
+static size_t without_removed(lua_State *L, const struct object *object, struct shown *pairs, size_t count)
 {
-	lua_Integer at = (lua_Integer)lua_rawlen(L, list);
+	bool removed = false;
+	size_t left = 0;
 
-	push_slice(L, name);
-	lua_rawseti(L, list, at + 1);
-	lua_rawseti(L, list, at + 2);
+	for (size_t i = 0; i < count; i++) {
+		if (i == 0 || !slice_eq(pairs[i].name, pairs[i - 1].name)) {
+			budget_charge(L, 1 + object->edit_count);
+			removed = object_removes(object, pairs[i].name);
+		}
+		if (!removed || !pairs[i].sent)
+			pairs[left++] = pairs[i];
+	}
+	return left;
 }
 
-/* Each Set-Cookie is one of its own: joined they could not be told apart (Fetch, "sort and combine"). */
-static void put_cookies(lua_State *L, const struct task *task, const struct object *object, struct slice name,
-			int list)
+/* Pushes the value of the first, joined with those of the same name behind it; returns how many they are. */
+static size_t push_joined(lua_State *L, const struct shown *first, const struct shown *end)
 {
-	const struct request *req = task->call->req;
-	struct slice found, value;
-	size_t at = 0;
+	/* Joined, cookies could not be told apart (Fetch, "sort and combine"). */
+	bool alone = slice_eq(first->name, SLICE_LIT("set-cookie"));
+	const struct shown *at = first;
+	bool any = false;
+	luaL_Buffer b;
 
-	while (shows_request(object) && !object_removes(object, name) &&
-	       request_header_next(req, &at, &found, &value))
-		if (slice_eq_nocase(found, name)) {
-			push_slice(L, value);
-			put_pair(L, list, name);
-		}
-	for (const struct edit *edit = object->edits; edit; edit = edit->next)
-		if (edit->adds && slice_eq(edit->name, name)) {
-			push_slice(L, edit->value);
-			put_pair(L, list, name);
-		}
-}
-
-static void put_values(lua_State *L, const struct task *task, const struct object *object, struct slice name,
-		       int list)
-{
-	push_values(L, task, object, name);
-	if (lua_isnil(L, -1))
-		lua_pop(L, 1);
-	else
-		put_pair(L, list, name);
+	luaL_buffinit(L, &b);
+	do
+		add_value(&b, &any, at++->value);
+	while (at < end && !alone && slice_eq(at->name, first->name));
+	luaL_pushresult(&b);
+	return (size_t)(at - first);
 }
 
 int headers_pairs(lua_State *L, struct task *task, unsigned number)
 {
 	const struct object *object = task->objects[number];
-	struct slice *names;
+	lua_Integer at = 0;
+	struct shown *pairs;
 	size_t count;
-	int list;
 
 	check_read(L, object);
 	if (shows_request(object) && !request_sent(task->call->req, ARG_HEADERS))
 		task_not_sent(L, "", SLICE_LIT("headers"));
-	count = sorted_names(L, task->call->req, object, &names);
+	count = sorted_pairs(L, task->call->req, object, &pairs);
+	count = without_removed(L, object, pairs, count);
 	lua_newtable(L);
-	list = lua_gettop(L);
-	for (size_t i = 0; i < count; i++) {
-		if (i && slice_eq(names[i], names[i - 1]))
-			continue;
-		if (slice_eq(names[i], SLICE_LIT("set-cookie")))
-			put_cookies(L, task, object, names[i], list);
-		else
-			put_values(L, task, object, names[i], list);
+	for (size_t i = 0; i < count;) {
+		push_slice(L, pairs[i].name);
+		lua_rawseti(L, -2, ++at);
+		i += push_joined(L, &pairs[i], pairs + count);
+		lua_rawseti(L, -2, ++at);
 	}
 	return pairs_of_list(L);
 }

@@ -59,12 +59,14 @@ static json_t *encode_number(lua_State *L, int index)
 	return json_real(number);
 }
 
-/* The only userdata of scripts is a URL, whose form in JSON is its text (URL standard, toJSON). */
-static json_t *encode_url(lua_State *L, int index)
+/* Of all userdata only a URL has a form in JSON: its text (URL standard, toJSON). */
+static json_t *encode_userdata(lua_State *L, int index)
 {
 	struct slice text;
 	json_t *json;
 
+	if (!luaL_testudata(L, index, "URL"))
+		luaL_error(L, "json.encode: a %s has no form in JSON", luaL_typename(L, index));
 	text.ptr = (const uint8_t *)luaL_tolstring(L, index, &text.len);
 	budget_charge(L, text.len / 4);
 	json = json_stringn((const char *)text.ptr, text.len);
@@ -93,7 +95,7 @@ static json_t *encode_value(lua_State *L, int index, int depth)
 	case LUA_TTABLE:
 		return is_list(L, index) ? json_array() : json_object();
 	case LUA_TUSERDATA:
-		return encode_url(L, index);
+		return encode_userdata(L, index);
 	case LUA_TLIGHTUSERDATA:
 		if (!lua_touserdata(L, index))
 			return json_null();

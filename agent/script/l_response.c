@@ -129,7 +129,7 @@ static int response_redirect(lua_State *L)
 	unsigned number;
 	int status;
 
-	if (lua_type(L, 1) == LUA_TUSERDATA) {
+	if (luaL_testudata(L, 1, "URL")) {
 		(void)luaL_tolstring(L, 1, NULL);
 		lua_replace(L, 1);
 	}

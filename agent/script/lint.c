@@ -274,10 +274,11 @@ static bool tells_identity(const struct lint *lint, size_t i)
 static bool is_set_anyway(const struct lint *lint, struct slice name)
 {
 	uint8_t lower[64];
+	size_t len = name.len < sizeof(lower) ? name.len : sizeof(lower);
 
-	for (size_t i = 0; i < name.len && i < sizeof(lower); i++)
+	for (size_t i = 0; i < len; i++)
 		lower[i] = ascii_lower(name.ptr[i]);
-	return name.len <= sizeof(lower) && answer_sets(lint->headers, slice_of(lower, name.len));
+	return answer_sets(lint->headers, slice_of(lower, len));
 }
 
 static void untold_name(struct lint *lint, struct lua_token name)

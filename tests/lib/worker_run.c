@@ -107,6 +107,10 @@ static void send_headers(struct worker_run *run)
 
 	if (run->without_headers)
 		return;
+	if (run->headers.len) {
+		put(run, "headers", (struct value){ .kind = VALUE_BINARY, .bytes = run->headers });
+		return;
+	}
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
 		buf_varstr(&b, slice_str(pairs[i]));
 	put(run, "headers", (struct value){ .kind = VALUE_BINARY,

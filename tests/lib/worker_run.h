@@ -33,6 +33,7 @@ struct worker_run {
 	struct policy_call call;
 	struct cert_entry *cert; /* of the following calls; the caller's */
 	bool without_headers;	 /* the following calls don't send the argument headers */
+	struct slice headers;	 /* what they send as it instead of the usual, if not empty; the caller's */
 	int64_t slice_ns;
 	unsigned done; /* how often on_done came */
 	char text[8192];

@@ -149,13 +149,30 @@ static void trusts_go_on(void **state)
 	struct snapshot *before = build(&usual, NULL), *next;
 
 	(void)state;
-	next = build(&(struct parts){ .second = "b = { certificates = 'root.pem' }" }, before);
+	next = build(&(struct parts){ .second = "b = { certificates = 'other.pem', intermediates = 'root.pem' },\n"
+						"c = { certificates = 'same.pem' }" }, before);
 	assert_ptr_equal(snapshot_trust(next, 0), snapshot_trust(before, 0));
-	/* Other files, and equal ones share one. */
 	assert_ptr_not_equal(snapshot_trust(next, 1), snapshot_trust(before, 1));
-	assert_ptr_equal(snapshot_trust(next, 1), snapshot_trust(next, 0));
+	assert_ptr_equal(snapshot_trust(next, 2), snapshot_trust(next, 0));
 	snapshot_unref(before);
 	snapshot_unref(next);
+}
+
+/* Two authorities of before become one: what they remember is put together, but not in a trust that is in use. */
+static void merged_trusts_are_new(void **state)
+{
+	struct snapshot *before = build(&usual, NULL), *next, *last;
+	const struct parts merged = { .second = "b = { certificates = 'root.pem' }" };
+
+	(void)state;
+	next = build(&merged, before);
+	assert_ptr_equal(snapshot_trust(next, 0), snapshot_trust(next, 1));
+	assert_ptr_not_equal(snapshot_trust(next, 0), snapshot_trust(before, 0));
+	last = build(&merged, next);
+	assert_ptr_equal(snapshot_trust(last, 0), snapshot_trust(next, 0));
+	snapshot_unref(before);
+	snapshot_unref(next);
+	snapshot_unref(last);
 }
 
 int main(void)
@@ -165,6 +182,7 @@ int main(void)
 		cmocka_unit_test(what_they_depend_on),
 		cmocka_unit_test(it_is_that_of_the_snapshot_before),
 		cmocka_unit_test(trusts_go_on),
+		cmocka_unit_test(merged_trusts_are_new),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

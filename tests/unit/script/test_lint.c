@@ -91,6 +91,8 @@ static void test_header_that_is_set_anyway(void **state)
 {
 	(void)state;
 	expect("local o = Request.new(r)\no.headers:set('CF_Cert-Verified', 'true')", 2, "what a worker sets is left out");
+	expect("local o = Request.new(r)\no.headers:set('cf-cert-a234567890123456789012345678901234567890123456789012345678901234', 'x')", 2,
+	       "what a worker sets");
 	expect("local o = Request.new(r) local h = o.headers\nh:append(\"cf-cert-serial\", r.cf.tlsClientAuth.certSerial)", 2,
 	       "choose another name");
 	/* Not configured: it is a worker's to set, and an owned name. */
