@@ -64,7 +64,7 @@ static COLD bool add_block(struct arena *a, size_t n)
 	return true;
 }
 
-COLD void *arena_take_more(struct arena *a, size_t n)
+void *arena_take_more(struct arena *a, size_t n)
 {
 	uint8_t *p;
 

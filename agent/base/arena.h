@@ -32,7 +32,7 @@ void arena_reset(struct arena *a);
 #define ARENA_ALIGN alignof(max_align_t)
 
 /* What arena_take does when the block at hand is too small, or the cap near. */
-void *arena_take_more(struct arena *a, size_t n);
+COLD void *arena_take_more(struct arena *a, size_t n);
 
 /* n bytes aligned for any type, not zeroed, or NULL when the cap is reached. */
 static inline void *arena_take(struct arena *a, size_t n)

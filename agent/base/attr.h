@@ -11,7 +11,7 @@
 #if defined(__GNUC__)
 #define MUST_USE __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
-/* For what needs registers or stack that its caller would have to save and guard each time. */
+/* For what needs registers or stack that its caller would have to save and guard each time, or would stand in many places. */
 #define NOINLINE __attribute__((noinline))
 /* What every verdict runs: it stands together in the program, so that after a pause few pages have to come. */
 #define HOT __attribute__((hot))

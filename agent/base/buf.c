@@ -38,7 +38,7 @@ static COLD bool grow(struct buf *b, size_t need)
 	return true;
 }
 
-COLD uint8_t *buf_want_more(struct buf *b, size_t n)
+uint8_t *buf_want_more(struct buf *b, size_t n)
 {
 	if (b->err)
 		return NULL;

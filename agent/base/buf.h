@@ -54,7 +54,7 @@ static inline enum err buf_err(const struct buf *b)
 }
 
 /* What buf_want does when there is not enough room. */
-uint8_t *buf_want_more(struct buf *b, size_t n);
+COLD uint8_t *buf_want_more(struct buf *b, size_t n);
 
 /* Makes room for n more bytes and returns where they go, or NULL (fault set).
  * What was written is added with buf_added(). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/reader.h"
 
-COLD void reader_fail(struct reader *r, enum err err)
+void reader_fail(struct reader *r, enum err err)
 {
 	if (r->err || !err)
 		return;

@@ -35,7 +35,7 @@ static inline enum err reader_err(const struct reader *r)
 }
 
 /* Puts a fault in, unless one is there already. */
-void reader_fail(struct reader *r, enum err err);
+COLD void reader_fail(struct reader *r, enum err err);
 
 /* A view on the next n bytes, which stay where they are. ERR_SHORT. */
 static inline struct slice reader_bytes(struct reader *r, size_t n)

@@ -15,8 +15,8 @@
  * connection has no headers, and no "until". */
 enum err answer_allow(struct request *req, const struct policy_result *result) MUST_USE;
 
-/* True when every allow sets the header itself, whatever a worker sets: a worker's header of that name is left
- * out. The name is lower-case, its '_' counts as '-'. */
+/* True for a header that an allow has or lacks by the configuration alone: what a worker sets under that name is
+ * left out. The name is lower-case, its '_' counts as '-'. */
 bool answer_sets(const struct headers_conf *conf, struct slice name);
 
 /* A worker's own Response. ERR_LIMIT never happens for a fresh verdict, but must be looked at. */

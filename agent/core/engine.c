@@ -486,7 +486,7 @@ void engine_cancel(struct ticket *ticket)
 	leave(ticket);
 }
 
-COLD void engine_refuse(struct engine *engine, struct request *req, enum reason reason, const char *why)
+void engine_refuse(struct engine *engine, struct request *req, enum reason reason, const char *why)
 {
 	begin(engine, req);
 	if (!req->stage)

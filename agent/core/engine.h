@@ -114,7 +114,7 @@ void engine_cancel(struct ticket *ticket);
  * not fit (answer_too_large). Fills req->verdict like every other refusal, and
  * counts and logs it. `why` is for the log, copied.
  */
-void engine_refuse(struct engine *engine, struct request *req, enum reason reason, const char *why);
+COLD void engine_refuse(struct engine *engine, struct request *req, enum reason reason, const char *why);
 
 /*
  * Around a batch of requests that are submitted and released one after the

@@ -113,7 +113,7 @@ static bool matches(const struct route *route, struct slice path)
 }
 
 static inline const struct worker_conf *find_in(const struct route_table *table, size_t number,
-					 struct slice path)
+						struct slice path)
 {
 	const struct group *group = &table->groups[number];
 

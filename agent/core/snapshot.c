@@ -26,7 +26,6 @@ struct snapshot {
 	struct basis basis;
 	struct config *config;
 	struct trust **trusts; /* one an authority; equal files share one */
-	struct basis *texts;   /* of the files of each authority */
 	struct deny_set **denies;
 	struct host_index *hosts;
 	struct route_table *routes;
@@ -35,10 +34,8 @@ struct snapshot {
 
 /* A trust by the text that it was made of, while a snapshot is built. */
 struct loaded {
-	char *key; /* both files, each with its length in front */
-	size_t len;
+	struct basis text;   /* its key */
 	struct trust *trust; /* NULL: it has faults */
-	struct trust *fresh; /* the same, unused, where trust is one of the snapshot before; else NULL */
 	UT_hash_handle hh;
 };
 
@@ -51,6 +48,7 @@ struct known {
 
 struct building {
 	struct snapshot *snapshot, *before;
+	struct basis *texts; /* of the files of each authority */
 	struct loaded *loaded;
 	struct known *known;
 	struct diag_list *diag;
@@ -78,60 +76,22 @@ static bool read_files(struct authority_conf *authority, struct diag_list *diag)
 			    &authority->intermediates_len, diag);
 }
 
-static struct buf key_of(const struct authority_conf *authority)
+static struct loaded *load(struct building *building, const struct authority_conf *authority,
+			   const struct basis *text)
 {
-	struct buf key = buf_capped(0);
-
-	buf_varstr(&key, slice_of(authority->certificates_text, authority->certificates_len));
-	buf_varstr(&key, slice_of(authority->intermediates_text, authority->intermediates_len));
-	return key;
-}
-
-/* The number in the snapshot before of an authority of that name, or -1. */
-static ptrdiff_t number_before(const struct building *building, const struct authority_conf *authority)
-{
-	struct known *known;
-
-	HASH_FIND_STR(building->known, authority->name, known);
-	return known ? (ptrdiff_t)known->number : -1;
-}
-
-/* Where the files are as they were, the trust of before goes on, whose certificates are verified already. */
-static void keep_trust(const struct building *building, size_t i, struct loaded *loaded)
-{
-	const struct snapshot *snapshot = building->snapshot, *before = building->before;
-	ptrdiff_t number = number_before(building, &snapshot->config->authorities[i]);
-
-	if (number < 0 || !basis_equal(&before->texts[number], &snapshot->texts[i]))
-		return;
-	loaded->fresh = loaded->trust;
-	loaded->trust = trust_ref(before->trusts[number]);
-}
-
-static struct loaded *load(struct building *building, size_t i)
-{
-	const struct authority_conf *authority = &building->snapshot->config->authorities[i];
-	struct buf key = key_of(authority);
 	struct loaded *loaded;
-	enum err err;
 
-	HASH_FIND(hh, building->loaded, key.ptr, key.len, loaded);
-	if (loaded) {
-		buf_fini(&key);
+	HASH_FIND(hh, building->loaded, text, sizeof(*text), loaded);
+	if (loaded)
 		return loaded;
-	}
 	loaded = mem_new(sizeof(*loaded));
-	loaded->key = (char *)key.ptr;
-	loaded->len = key.len;
-	err = trust_load(slice_of(authority->certificates_text, authority->certificates_len),
-			 authority->certificates,
-			 slice_of(authority->intermediates_text, authority->intermediates_len),
-			 authority->intermediates, building->diag, &loaded->trust);
-	if (err)
+	loaded->text = *text;
+	if (trust_load(slice_of(authority->certificates_text, authority->certificates_len),
+		       authority->certificates,
+		       slice_of(authority->intermediates_text, authority->intermediates_len),
+		       authority->intermediates, building->diag, &loaded->trust))
 		loaded->trust = NULL;
-	else
-		keep_trust(building, i, loaded);
-	HASH_ADD_KEYPTR(hh, building->loaded, loaded->key, loaded->len, loaded);
+	HASH_ADD(hh, building->loaded, text, sizeof(loaded->text), loaded);
 	return loaded;
 }
 
@@ -143,33 +103,15 @@ static void forget_files(struct authority_conf *authority)
 	authority->intermediates_text = NULL;
 }
 
-/* A trust in use learns nothing from a snapshot that may be dropped yet: the fresh one takes its place. */
-static void use_fresh(struct building *building, struct loaded *loaded)
-{
-	struct snapshot *snapshot = building->snapshot;
-	struct trust *kept = loaded->trust;
-
-	loaded->trust = loaded->fresh;
-	loaded->fresh = NULL;
-	trust_inherit(loaded->trust, kept);
-	for (size_t i = 0; i < snapshot->config->authority_count; i++)
-		if (snapshot->trusts[i] == kept) {
-			trust_unref(kept);
-			snapshot->trusts[i] = trust_ref(loaded->trust);
-		}
-	trust_unref(kept);
-}
-
 /* What was remembered under this name goes on, also when several names share a trust now. */
-static void inherit(struct building *building, const struct authority_conf *authority, struct loaded *loaded)
+static void inherit(struct building *building, const struct authority_conf *authority,
+		    struct trust *trust)
 {
-	ptrdiff_t number = number_before(building, authority);
+	struct known *known;
 
-	if (number < 0 || building->before->trusts[number] == loaded->trust)
-		return;
-	if (loaded->fresh)
-		use_fresh(building, loaded);
-	trust_inherit(loaded->trust, building->before->trusts[number]);
+	HASH_FIND_STR(building->known, authority->name, known);
+	if (known && building->before->trusts[known->number] != trust)
+		trust_inherit(trust, building->before->trusts[known->number]);
 }
 
 static void build_authority(struct building *building, size_t i)
@@ -182,13 +124,13 @@ static void build_authority(struct building *building, size_t i)
 				      authority->revocation.deny_count);
 	if (!read_files(authority, building->diag))
 		return;
-	snapshot->texts[i] = basis_of_texts(authority);
-	loaded = load(building, i);
+	building->texts[i] = basis_of_texts(authority);
+	loaded = load(building, authority, &building->texts[i]);
 	forget_files(authority);
 	if (!loaded->trust)
 		return;
-	inherit(building, authority, loaded);
 	snapshot->trusts[i] = trust_ref(loaded->trust);
+	inherit(building, authority, loaded->trust);
 }
 
 static void know_before(struct building *building)
@@ -215,14 +157,13 @@ static void free_building(struct building *building)
 	HASH_ITER(hh, building->loaded, loaded, next_loaded) {
 		HASH_DEL(building->loaded, loaded);
 		trust_unref(loaded->trust);
-		trust_unref(loaded->fresh);
-		free(loaded->key);
 		free(loaded);
 	}
 	HASH_ITER(hh, building->known, known, next_known) {
 		HASH_DEL(building->known, known);
 		free(known);
 	}
+	free(building->texts);
 }
 
 static void index_hosts(struct snapshot *snapshot)
@@ -239,14 +180,20 @@ static void index_hosts(struct snapshot *snapshot)
 	}
 }
 
-/* What was verified against the snapshot before holds when all that it stood on is the same. */
+/* What was verified against the snapshot before holds where all that it stood on is the same: the trusts go on, too. */
 static void number(struct snapshot *snapshot, const struct snapshot *before)
 {
 	static atomic_uint_fast64_t last;
 
-	snapshot->basis = basis_of_config(snapshot->config, snapshot->texts);
-	snapshot->number = before && basis_equal(&before->basis, &snapshot->basis) ?
-				   before->number : atomic_fetch_add(&last, 1) + 1;
+	if (!before || !basis_equal(&before->basis, &snapshot->basis)) {
+		snapshot->number = atomic_fetch_add(&last, 1) + 1;
+		return;
+	}
+	snapshot->number = before->number;
+	for (size_t i = 0; i < snapshot->config->authority_count; i++) {
+		trust_unref(snapshot->trusts[i]);
+		snapshot->trusts[i] = trust_ref(before->trusts[i]);
+	}
 }
 
 enum err snapshot_build(struct config *config, struct snapshot *before, struct diag_list *diag,
@@ -260,13 +207,14 @@ enum err snapshot_build(struct config *config, struct snapshot *before, struct d
 	atomic_init(&snapshot->refs, 1);
 	snapshot->config = config;
 	snapshot->trusts = mem_array(config->authority_count, sizeof(struct trust *));
-	snapshot->texts = mem_array(config->authority_count, sizeof(struct basis));
+	building.texts = mem_array(config->authority_count, sizeof(struct basis));
 	snapshot->denies = mem_array(config->authority_count, sizeof(struct deny_set *));
 	know_before(&building);
 	for (size_t i = 0; i < config->authority_count; i++) {
 		build_authority(&building, i);
 		whole &= snapshot->trusts[i] != NULL;
 	}
+	snapshot->basis = basis_of_config(config, building.texts);
 	free_building(&building);
 	number(snapshot, before);
 	snapshot->routes = route_table_new(config);
@@ -295,7 +243,6 @@ void snapshot_unref(struct snapshot *snapshot)
 		deny_free(snapshot->denies[i]);
 	}
 	free(snapshot->trusts);
-	free(snapshot->texts);
 	free(snapshot->denies);
 	host_index_free(snapshot->hosts);
 	route_table_free(snapshot->routes);

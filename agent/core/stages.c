@@ -7,7 +7,7 @@
 
 #define DETAIL_MAX 200
 
-COLD void request_explain(struct request *req, const char *what, struct slice detail)
+void request_explain(struct request *req, const char *what, struct slice detail)
 {
 	struct slice text = slice_str(what);
 	uint8_t *p;

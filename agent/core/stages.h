@@ -28,6 +28,6 @@ enum reason stage_requirement(struct request *req);
 enum reason stage_connection(struct request *req);
 
 /* Sets req->error to a text with one part of the request in it, cut and made printable. */
-void request_explain(struct request *req, const char *what, struct slice detail);
+COLD void request_explain(struct request *req, const char *what, struct slice detail);
 
 #endif

@@ -81,7 +81,7 @@ void spoe_sent(struct spoe_session *session, size_t size)
 	session->quiet_at = session->now + SPOE_QUIET_NS;
 }
 
-COLD void spoe_fail(struct spoe_session *session, enum spop_status status, const char *what)
+void spoe_fail(struct spoe_session *session, enum spop_status status, const char *what)
 {
 	if (session->phase == SPOE_OVER)
 		return;
@@ -177,7 +177,7 @@ static bool is_control_ok(struct spoe_session *session, const struct spop_frame 
 
 static void take_frame(struct spoe_session *session, const struct spop_frame *frame)
 {
-	if (likely(frame->type == SPOP_NOTIFY && session->phase == SPOE_OPEN)) {
+	if (likely(frame->type == SPOP_NOTIFY || frame->type == SPOP_UNSET) && session->phase == SPOE_OPEN) {
 		take_notify(session, frame);
 		return;
 	}
@@ -190,13 +190,6 @@ static void take_frame(struct spoe_session *session, const struct spop_frame *fr
 		if (is_control_ok(session, frame))
 			take_disconnect(session, frame);
 		return;
-	case SPOP_NOTIFY:
-	case SPOP_UNSET:
-		if (session->phase == SPOE_OPEN) {
-			take_notify(session, frame);
-			return;
-		}
-		break;
 	default:
 		/* Frames of a later protocol are passed over, as HAProxy does. */
 		if (session->phase == SPOE_OPEN)

@@ -56,7 +56,7 @@ struct spoe_session {
 };
 
 /* Ends the session with a DISCONNECT frame. */
-void spoe_fail(struct spoe_session *session, enum spop_status status, const char *what);
+COLD void spoe_fail(struct spoe_session *session, enum spop_status status, const char *what);
 
 /* spoe_request.c: decides what a NOTIFY asks and answers it, now or later. */
 void spoe_notify(struct spoe_session *session, const struct spoe_ids *ids, struct slice payload);

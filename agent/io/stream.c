@@ -75,7 +75,7 @@ bool stream_leave(struct stream *s)
 	return false;
 }
 
-COLD void stream_close(struct stream *s, enum err why)
+void stream_close(struct stream *s, enum err why)
 {
 	s->dead = true;
 	stop(s);

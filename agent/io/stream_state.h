@@ -83,7 +83,7 @@ static inline bool stream_reading(const struct stream *s)
 void stream_watch(struct stream *s);
 
 /* Calls on_close and frees. Not from within a callback of the owner. */
-void stream_close(struct stream *s, enum err why);
+COLD void stream_close(struct stream *s, enum err why);
 
 /* loop_task of the end of a wake-up: writes. */
 void stream_flush_task(struct loop_task *task);

@@ -52,7 +52,7 @@ static inline uint8_t *put_varstr(uint8_t *at, struct slice s)
 
 /* The pair is encoded once, behind its edit, where the value then stands too. */
 static inline enum err add(struct object *object, struct arena *arena, struct slice name,
-		    struct slice value, bool removes, bool adds)
+			   struct slice value, bool removes, bool adds)
 {
 	size_t head = varstr_size(name), whole = head + (adds ? varstr_size(value) : 0);
 	struct edit *item;
@@ -130,7 +130,7 @@ static uint8_t *copy(uint8_t *at, const struct edit *edit, size_t len)
 }
 
 HOT enum err object_blocks(const struct object *object, struct arena *arena, struct slice *del,
-		       struct slice *set)
+			   struct slice *set)
 {
 	uint8_t *del_at, *set_at;
 

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "script/handle.h"
 
-COLD void result_fault(struct policy_call *call, enum reason reason, const char *text)
+void result_fault(struct policy_call *call, enum reason reason, const char *text)
 {
 	call->result = (struct policy_result){ .outcome = POLICY_FAILED, .reason = reason };
 	call->result.error = arena_copy(call->req->arena, slice_str(text));
@@ -88,7 +88,7 @@ void result_describe(lua_State *L, int status, char place[PLACE_MAX], char text[
 	}
 }
 
-COLD void result_failed(struct task *task, int status)
+void result_failed(struct task *task, int status)
 {
 	struct state *state = task->state;
 	enum reason reason = state->budget.fault;

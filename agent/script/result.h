@@ -9,10 +9,10 @@
 void result_returned(struct task *task, int index);
 
 /* Fills it from a failed run; the error value is on top of the thread. Never raises. */
-void result_failed(struct task *task, int status);
+COLD void result_failed(struct task *task, int status);
 
 /* Fills it with a fault that has no place in a script. */
-void result_fault(struct policy_call *call, enum reason reason, const char *text);
+COLD void result_fault(struct policy_call *call, enum reason reason, const char *text);
 
 /*
  * Describes a caught error value at the top of L: text without the position in

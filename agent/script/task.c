@@ -255,7 +255,7 @@ _Noreturn void task_not_sent(lua_State *L, const char *prefix, struct slice argu
 }
 
 HOT struct object *task_object(lua_State *L, struct task *task, enum object_type type,
-			   unsigned *number)
+			       unsigned *number)
 {
 	struct object *object;
 

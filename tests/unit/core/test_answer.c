@@ -225,6 +225,7 @@ static void a_worker_edits_what_is_not_ours(void **state)
 		.req_set = SLICE_LIT("\x06" "x-name" "\x05" "alice" "\x10" "cf-cert-verified" "\x05" "false"
 				     "\x10" "cf_cert_verified" "\x05" "false"
 				     "\x0b" "client-cert" "\x04" ":AA:" "\x15" "cf-client-cert-sha256" "\x01" "x"
+				     "\x11" "client_cert_chain" "\x04" ":BB:" "\x12" "client-certificate" "\x03" "own"
 				     "\x03" "x-b" "\x01" "c"),
 		.res_del = SLICE_LIT("\x06" "server"),
 		.res_set = SLICE_LIT("\x03" "x-r" "\x01" "s"),
@@ -238,6 +239,8 @@ static void a_worker_edits_what_is_not_ours(void **state)
 	assert_null(strstr(edits, "cf-cert-verified: false"));
 	assert_null(strstr(edits, "cf_cert_verified"));
 	assert_null(strstr(edits, "client-cert: :AA:"));
+	assert_null(strstr(edits, "client_cert_chain"));
+	assert_non_null(strstr(edits, "client-certificate: own\n"));
 	assert_null(strstr(edits, "cf-client-cert-sha256: x\n"));
 	free(edits);
 	assert_string_equal(header(request, "cf-cert-verified"), "true");
